@@ -1,0 +1,105 @@
+//! Messages to frames: what goes to a carrier in one piece.
+
+use crate::message::{Message, Utf8Bytes};
+use bytes::{BufMut, Bytes, BytesMut};
+
+/// One message as a WebSocket server frame (RFC 6455 section 5.2, unmasked, unfragmented), made once and shared by
+/// every connection it goes to. An HTTP response uses the same bytes without the header.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Frame {
+    wire: Bytes,
+    header: u8,
+}
+
+const TEXT: u8 = 0x1;
+const BINARY: u8 = 0x2;
+const CLOSE: u8 = 0x8;
+const PING: u8 = 0x9;
+const PONG: u8 = 0xa;
+
+impl Frame {
+    /// A data frame holding one whole message.
+    #[must_use]
+    pub fn message(message: &Message) -> Self {
+        match message {
+            Message::Text(text) => Self::build(TEXT, text.as_bytes()),
+            Message::Binary(bytes) => Self::build(BINARY, bytes),
+        }
+    }
+
+    /// A ping. A payload over 125 bytes is cut: a control frame holds no more.
+    #[must_use]
+    pub fn ping(payload: &[u8]) -> Self {
+        Self::build(PING, &payload[..payload.len().min(125)])
+    }
+
+    /// A pong. A payload over 125 bytes is cut.
+    #[must_use]
+    pub fn pong(payload: &[u8]) -> Self {
+        Self::build(PONG, &payload[..payload.len().min(125)])
+    }
+
+    /// A close frame; `None` has no code, as the answer to a close without one.
+    #[must_use]
+    pub fn close(close: Option<&crate::close::Close>) -> Self {
+        let mut payload = Vec::new();
+        if let Some(close) = close {
+            payload.extend_from_slice(&close.code.get().to_be_bytes());
+            payload.extend_from_slice(close.reason.as_str().as_bytes());
+        }
+        Self::build(CLOSE, &payload)
+    }
+
+    /// The whole frame, as a WebSocket carrier writes it.
+    #[must_use]
+    pub fn wire(&self) -> &Bytes {
+        &self.wire
+    }
+
+    /// The payload alone, as a poll's body holds it. Shares the frame's memory.
+    #[must_use]
+    pub fn payload(&self) -> Bytes {
+        self.wire.slice(usize::from(self.header)..)
+    }
+
+    /// The message again; `None` for a control frame.
+    #[must_use]
+    pub fn to_message(&self) -> Option<Message> {
+        match self.wire[0] & 0x0f {
+            TEXT => Utf8Bytes::new(self.payload()).ok().map(Message::Text),
+            BINARY => Some(Message::Binary(self.payload())),
+            _ => None,
+        }
+    }
+
+    /// Bytes on the wire.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.wire.len()
+    }
+
+    /// Never: a frame has a header.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        false
+    }
+
+    fn build(opcode: u8, payload: &[u8]) -> Self {
+        let mut wire = BytesMut::with_capacity(10 + payload.len());
+        wire.put_u8(0x80 | opcode);
+        match payload.len() {
+            short @ 0..=125 => wire.put_u8(short as u8),
+            medium @ 126..=0xffff => {
+                wire.put_u8(126);
+                wire.put_u16(medium as u16);
+            }
+            long => {
+                wire.put_u8(127);
+                wire.put_u64(long as u64);
+            }
+        }
+        let header = wire.len() as u8;
+        wire.put_slice(payload);
+        Self { wire: wire.freeze(), header }
+    }
+}
