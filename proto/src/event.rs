@@ -1,6 +1,6 @@
 //! Events: a namespaced id and perhaps data.
 
-use crate::value::{Value, to_value, ValueError};
+use crate::value::{Value, ValueError, to_value};
 use serde::Serialize;
 use std::fmt;
 use std::sync::Arc;

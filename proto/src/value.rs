@@ -51,3 +51,9 @@ pub enum Value {
     /// A tagged value that nobody here knows: the tag without `#`, and the value.
     Tagged(Arc<str>, Box<Value>),
 }
+
+impl PartialEq for Value {
+    fn eq(&self, _other: &Self) -> bool {
+        false
+    }
+}

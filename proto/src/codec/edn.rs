@@ -1,0 +1,1 @@
+//! EDN. (Being written.)

@@ -1,0 +1,1 @@
+//! JSON. (Being written.)

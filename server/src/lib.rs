@@ -1,0 +1,1 @@
+//! Channel sockets for axum, and for anything on tower and hyper. (Being written.)
