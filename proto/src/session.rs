@@ -1,5 +1,555 @@
-//! The server's end of one logical connection. (Being written.)
+//! The server's end of one logical connection.
+//!
+//! A session outlives its carriers. It has a bounded queue, at most one attached carrier and a few timers, and never
+//! learns which transport it is on: what a carrier can do and how it is kept alive is its [`Profile`].
+//!
+//! A driver's duty: after any call, drain [`Session::poll_transmit`] for the attached carrier (as far as that carrier
+//! can write) and [`Session::poll_event`], then sleep until [`Session::poll_timeout`].
 
-/// The server's end of one logical connection.
+mod queue;
+mod timer;
+
+pub use queue::{EncodedEvent, Flush, Item};
+pub use timer::Timer;
+
+use crate::close::{Close, CloseCode};
+use crate::framing::Frame;
+use crate::message::Message;
+use crate::time::Instant;
+use bytes::Bytes;
+use queue::{Queue, Run};
+use std::collections::VecDeque;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+use thiserror::Error;
+use timer::Timers;
+
+/// Makes one frame of several events. `Session` knows no codec; it is given one of these.
+pub trait Joiner: Send + Sync + fmt::Debug {
+    /// The frame of a batch of these bodies ([`EncodedEvent::body`]), in order.
+    fn join(&self, bodies: &[Bytes]) -> Frame;
+}
+
+/// How users would call the carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// A WebSocket.
+    WebSocket,
+    /// Long-polling.
+    Poll,
+}
+
+/// How much one carrier can take before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// No limit: a WebSocket.
+    Unlimited,
+    /// One frame: a Sente client's poll.
+    One,
+    /// Everything that waits, until about so many bytes: a Tsugi client's poll.
+    Bytes(usize),
+}
+
+/// How a carrier is kept alive.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// The idle window: when nothing was heard for all of it, `frame` is sent.
+    pub every: Duration,
+    /// How long the peer may take to be heard of after that; `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// What is sent.
+    pub frame: Frame,
+    /// How the session's carrier is closed when the peer is not heard of in time.
+    pub close: Close,
+}
+
+/// What a session must know of one kind of carrier. Shared by all carriers of that kind.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its kind, for presence.
+    pub transport: Transport,
+    /// How much it can take.
+    pub capacity: Capacity,
+    /// How it is kept alive; `None` never is.
+    pub heartbeat: Option<Heartbeat>,
+    /// How long an event may wait for others. Zero gathers only while the carrier cannot write.
+    pub window: Duration,
+    /// How long after this carrier is gone the peer counts as offline, unless it comes back.
+    pub grace: Duration,
+}
+
+/// What holds for all carriers of a session. Shared by all sessions of a kind.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The most items that may wait to be sent.
+    pub max_queue_items: usize,
+    /// The most bytes that may wait to be sent.
+    pub max_queue_bytes: usize,
+    /// The most messages that may wait to be handled. A carrier stops reading at this bound.
+    pub max_inbox: usize,
+    /// How long after its carrier is gone a session lives on; at least the profile's grace.
+    pub expire: Duration,
+    /// Makes batches.
+    pub joiner: Arc<dyn Joiner>,
+}
+
+/// One carrier of one session. Numbers are never used twice, so that a late call of an old carrier is recognised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct CarrierId(u32);
+
+/// What a carrier has to do now.
 #[derive(Debug)]
-pub struct Session {}
+pub enum Transmit {
+    /// Write this frame; the carrier ends with it when `last`.
+    Frame {
+        /// The frame.
+        frame: Frame,
+        /// Whether the carrier's capacity is used up; the session is detached from it already.
+        last: bool,
+    },
+    /// Nothing now.
+    Pending,
+    /// Close, then end. The session is over.
+    Close(Close),
+    /// End: another carrier has the session.
+    Fenced,
+}
+
+/// What happened to a session, for the application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SessionEvent {
+    /// The peer is reachable, over this transport. Again when the transport changes.
+    Online(Transport),
+    /// The peer has had no carrier for its grace.
+    Offline,
+    /// The session is over and will do nothing more.
+    Closed(Closed),
+}
+
+/// How a session ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Closed {
+    /// The code and reason of whoever closed; 1006 when nobody did.
+    pub close: Close,
+    /// Who ended it.
+    pub by: ClosedBy,
+}
+
+/// Who ended a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ClosedBy {
+    /// This end.
+    Us,
+    /// The peer, with a close of its own.
+    Peer,
+    /// Nobody: the carrier broke, or stayed away for too long.
+    Nobody,
+}
+
+/// The queue is full: the session was closed with 3002 and what waited in it is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the session's queue is full and the session was closed")]
+pub struct QueueFull;
+
+/// Why a session took no item.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+pub enum SendError {
+    /// The peer reads too slowly; see [`QueueFull`].
+    #[error(transparent)]
+    Full(#[from] QueueFull),
+    /// The session is closed or closing.
+    #[error("the session is closed")]
+    Closed,
+}
+
+#[derive(Debug)]
+struct Attached {
+    id: CarrierId,
+    profile: Arc<Profile>,
+    /// Whether anything was heard since the last heartbeat or ping.
+    heard: bool,
+    /// Bytes written, for [`Capacity::Bytes`].
+    written: usize,
+}
+
+#[derive(Debug)]
+enum State {
+    Open,
+    /// What is queued still goes out, then this.
+    Closing(Close),
+    Closed,
+}
+
+/// The server's end of one logical connection. See the module's text.
+#[derive(Debug)]
+pub struct Session {
+    config: Arc<Config>,
+    state: State,
+    queue: Queue,
+    inbox: VecDeque<Message>,
+    attached: Option<Attached>,
+    next_carrier: u32,
+    /// The queue's head may leave now.
+    due: bool,
+    online: Option<Transport>,
+    /// The carrier that was given up, and the close it still has to say.
+    parting: Option<Box<(CarrierId, Close)>>,
+    timers: Timers,
+    events: VecDeque<SessionEvent>,
+}
+
+impl Session {
+    /// A session without a carrier, at `now`. It expires like one whose carrier has just gone.
+    #[must_use]
+    pub fn new(now: Instant, config: Arc<Config>) -> Self {
+        let mut timers = Timers::default();
+        timers.set(Timer::Expire, now + config.expire);
+        Self {
+            config,
+            state: State::Open,
+            queue: Queue::default(),
+            inbox: VecDeque::new(),
+            attached: None,
+            next_carrier: 0,
+            due: false,
+            online: None,
+            parting: None,
+            timers,
+            events: VecDeque::new(),
+        }
+    }
+
+    // Getters.
+
+    /// Whether the session is over.
+    #[must_use]
+    pub fn is_closed(&self) -> bool {
+        matches!(self.state, State::Closed)
+    }
+
+    /// Whether the session takes no more items, because it is over or about to be.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        !matches!(self.state, State::Open)
+    }
+
+    /// The carrier that has the session.
+    #[must_use]
+    pub fn carrier(&self) -> Option<CarrierId> {
+        self.attached.as_ref().map(|attached| attached.id)
+    }
+
+    /// The transport by which the peer counts as online.
+    #[must_use]
+    pub fn online(&self) -> Option<Transport> {
+        self.online
+    }
+
+    /// Items waiting to be sent.
+    #[must_use]
+    pub fn queued(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes waiting to be sent.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.queue.bytes()
+    }
+
+    /// Whether carriers must stop reading until messages are taken.
+    #[must_use]
+    pub fn inbox_is_full(&self) -> bool {
+        self.inbox.len() >= self.config.max_inbox
+    }
+
+    // Commands.
+
+    /// Makes a new carrier the session's own and fences the one before, even if it still looks open. `greeting` goes
+    /// out before anything that waited.
+    pub fn attach(&mut self, now: Instant, profile: Arc<Profile>, greeting: Option<Frame>) -> CarrierId {
+        let id = CarrierId(self.next_carrier);
+        self.next_carrier = self.next_carrier.wrapping_add(1);
+        self.timers.stop_all();
+        if let Some(heartbeat) = &profile.heartbeat {
+            self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+        }
+        let transport = profile.transport;
+        self.attached = Some(Attached { id, profile, heard: false, written: 0 });
+        if let Some(greeting) = greeting {
+            self.queue.push_front(Item::Message(greeting));
+        }
+        self.due = !self.queue.is_empty();
+        if self.online != Some(transport) && !self.is_closed() {
+            self.online = Some(transport);
+            self.events.push_back(SessionEvent::Online(transport));
+        }
+        id
+    }
+
+    /// A carrier is gone without a word of the peer. Does nothing when another has the session already.
+    pub fn detach(&mut self, now: Instant, carrier: CarrierId) {
+        if self.carrier() == Some(carrier) {
+            self.release(now);
+        }
+    }
+
+    /// Queues an item.
+    ///
+    /// # Errors
+    /// [`SendError::Closed`] when the session is over or about to be; [`SendError::Full`] when it would exceed its bounds,
+    /// which closes it.
+    pub fn send(&mut self, now: Instant, item: Item) -> Result<(), SendError> {
+        if self.is_closing() {
+            return Err(SendError::Closed);
+        }
+        let window = match (&item, &self.attached) {
+            (Item::Event(_, Flush::Batched), Some(attached)) => attached.profile.window,
+            _ => Duration::ZERO,
+        };
+        self.queue.push(item);
+        if self.queue.len() > self.config.max_queue_items || self.queue.bytes() > self.config.max_queue_bytes {
+            self.abort(Close::because(CloseCode::QUEUE_FULL, "queue full"));
+            return Err(QueueFull.into());
+        }
+        if window.is_zero() {
+            self.due = true;
+        } else if !self.due {
+            self.timers.set_earlier(Timer::Flush, now + window);
+        }
+        Ok(())
+    }
+
+    /// Takes the next message of the peer.
+    pub fn receive(&mut self) -> Option<Message> {
+        let message = self.inbox.pop_front();
+        if self.inbox.is_empty() {
+            self.inbox = VecDeque::new();
+        }
+        message
+    }
+
+    /// Closes the session once what is queued has gone out. A session without a carrier waits for one until it
+    /// expires, so that the peer learns of the close.
+    pub fn close(&mut self, close: Close) {
+        if matches!(self.state, State::Open) {
+            self.state = State::Closing(close);
+            self.due = true;
+        }
+    }
+
+    /// Closes the session at once; what is queued is gone.
+    pub fn abort(&mut self, close: Close) {
+        if !self.is_closed() {
+            self.queue.clear();
+            self.inbox.clear();
+            self.due = true;
+            match self.attached {
+                // The carrier still has to be told, which `poll_transmit` does.
+                Some(_) => self.state = State::Closing(close),
+                None => self.end(close, ClosedBy::Us),
+            }
+        }
+    }
+
+    // What came in.
+
+    /// The peer was heard of: a ping, a pong, anything.
+    pub fn handle_heard(&mut self, carrier: CarrierId) {
+        if let Some(attached) = self.attached.as_mut().filter(|attached| attached.id == carrier) {
+            attached.heard = true;
+        }
+    }
+
+    /// A message of the peer. One from a fenced carrier is dropped.
+    pub fn handle_message(&mut self, carrier: CarrierId, message: Message) {
+        if self.carrier() == Some(carrier) && !self.is_closed() {
+            self.handle_heard(carrier);
+            self.inbox.push_back(message);
+        }
+    }
+
+    /// The peer closed this carrier. A fenced carrier's close means nothing.
+    pub fn handle_close(&mut self, now: Instant, carrier: CarrierId, close: Option<Close>, then: AfterClose) {
+        if self.carrier() != Some(carrier) {
+            return;
+        }
+        match then {
+            AfterClose::Detach => self.release(now),
+            AfterClose::End => {
+                let close = close.unwrap_or(Close::because(CloseCode::NO_STATUS, ""));
+                self.attached = None;
+                self.end(close, ClosedBy::Peer);
+            }
+        }
+    }
+
+    /// The time returned by [`Session::poll_timeout`] has come.
+    pub fn handle_timeout(&mut self, now: Instant) {
+        while let Some(timer) = self.timers.take_due(now) {
+            match timer {
+                Timer::Flush => self.due = true,
+                Timer::Heartbeat => self.heartbeat(now),
+                Timer::Pong => self.pong_due(now),
+                Timer::Away => self.go_offline(),
+                Timer::Expire => self.expire(),
+            }
+        }
+    }
+
+    // What to do now.
+
+    /// The next thing for `carrier` to do. Call it whenever the carrier can write, until it is [`Transmit::Pending`].
+    pub fn poll_transmit(&mut self, now: Instant, carrier: CarrierId) -> Transmit {
+        if self.carrier() != Some(carrier) {
+            return self.part(carrier);
+        }
+        if !self.due {
+            return Transmit::Pending;
+        }
+        if let Some(frame) = self.flush() {
+            return self.transmit(now, frame);
+        }
+        match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closing(close) => {
+                self.attached = None;
+                self.end(close.clone(), ClosedBy::Us);
+                Transmit::Close(close)
+            }
+            state => {
+                self.state = state;
+                self.due = false;
+                Transmit::Pending
+            }
+        }
+    }
+
+    /// The next thing that happened.
+    pub fn poll_event(&mut self) -> Option<SessionEvent> {
+        let event = self.events.pop_front();
+        if self.events.is_empty() {
+            self.events = VecDeque::new();
+        }
+        event
+    }
+
+    /// When [`Session::handle_timeout`] wants to be called next.
+    #[must_use]
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    // The rest is private.
+
+    /// What a carrier that no longer has the session is told.
+    fn part(&mut self, carrier: CarrierId) -> Transmit {
+        match self.parting.take() {
+            Some(parting) if parting.0 == carrier => Transmit::Close(parting.1),
+            parting => {
+                self.parting = parting;
+                Transmit::Fenced
+            }
+        }
+    }
+
+    /// The only place where queued items become frames.
+    fn flush(&mut self) -> Option<Frame> {
+        let frame = match self.queue.take_run()? {
+            Run::Frame(frame) => frame,
+            Run::Batch(bodies) => self.config.joiner.join(&bodies),
+        };
+        if self.queue.is_empty() {
+            self.timers.stop(Timer::Flush);
+            self.due = self.is_closing();
+        }
+        Some(frame)
+    }
+
+    fn transmit(&mut self, now: Instant, frame: Frame) -> Transmit {
+        let Some(attached) = &mut self.attached else { return Transmit::Fenced };
+        attached.written += frame.len();
+        let last = match attached.profile.capacity {
+            Capacity::Unlimited => false,
+            Capacity::One => true,
+            Capacity::Bytes(most) => self.queue.is_empty() || attached.written >= most,
+        };
+        if last {
+            self.release(now);
+        }
+        Transmit::Frame { frame, last }
+    }
+
+    fn release(&mut self, now: Instant) {
+        let Some(attached) = self.attached.take() else { return };
+        self.timers.stop_all();
+        self.due = false;
+        self.timers.set(Timer::Away, now + attached.profile.grace);
+        self.timers.set(Timer::Expire, now + self.config.expire.max(attached.profile.grace));
+        if self.config.expire.is_zero() {
+            self.expire();
+        }
+    }
+
+    fn heartbeat(&mut self, now: Instant) {
+        let Some(attached) = &mut self.attached else { return };
+        let Some(heartbeat) = &attached.profile.heartbeat else { return };
+        if std::mem::take(&mut attached.heard) {
+            self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+            return;
+        }
+        match heartbeat.timeout {
+            Some(timeout) => self.timers.set(Timer::Pong, now + timeout),
+            None => self.timers.set(Timer::Heartbeat, now + heartbeat.every),
+        }
+        self.queue.push(Item::Message(heartbeat.frame.clone()));
+        self.due = true;
+    }
+
+    /// Sente's rhythm: after a ping the whole timeout is waited for, then a new window begins (sente.md 9.5).
+    fn pong_due(&mut self, now: Instant) {
+        let Some(attached) = &mut self.attached else { return };
+        let Some(heartbeat) = &attached.profile.heartbeat else { return };
+        if std::mem::take(&mut attached.heard) {
+            self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+            return;
+        }
+        // The peer may only be unreachable on this carrier: the carrier ends, the session goes on without one.
+        self.parting = Some(Box::new((attached.id, heartbeat.close.clone())));
+        self.release(now);
+    }
+
+    fn go_offline(&mut self) {
+        if self.online.take().is_some() {
+            self.events.push_back(SessionEvent::Offline);
+        }
+    }
+
+    fn expire(&mut self) {
+        let (close, by) = match std::mem::replace(&mut self.state, State::Closed) {
+            State::Closing(close) => (close, ClosedBy::Us),
+            state => {
+                self.state = state;
+                (Close::because(CloseCode::ABNORMAL, "the connection was lost"), ClosedBy::Nobody)
+            }
+        };
+        self.end(close, by);
+    }
+
+    fn end(&mut self, close: Close, by: ClosedBy) {
+        self.state = State::Closed;
+        self.timers.stop_all();
+        self.queue.clear();
+        self.go_offline();
+        self.events.push_back(SessionEvent::Closed(Closed { close, by }));
+    }
+}
+
+/// What the end of a carrier by the peer's close means to its session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AfterClose {
+    /// The session ends with it: plain sockets.
+    End,
+    /// The session waits for another carrier: events.
+    Detach,
+}

@@ -14,6 +14,9 @@ impl Instant {
     /// The origin itself.
     pub const ORIGIN: Self = Self(0);
 
+    /// Later than every other moment.
+    pub const NEVER: Self = Self(u64::MAX);
+
     /// The moment this long after the origin. Saturates after some 584 years.
     #[must_use]
     pub fn after_origin(elapsed: Duration) -> Self {

@@ -1,0 +1,127 @@
+//! What waits to be sent.
+
+use crate::framing::Frame;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+/// An event encoded once for a codec and shared by every session it goes to.
+#[derive(Clone, Debug)]
+pub struct EncodedEvent {
+    /// The event by itself, to be joined with others into one batch.
+    pub body: Bytes,
+    /// The batch that holds this event alone, framed.
+    pub frame: Frame,
+}
+
+/// Whether an event may wait for others.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flush {
+    /// Wait for the batch window and share a frame with the events around it.
+    #[default]
+    Batched,
+    /// Leave at once, taking along what waits, and share no frame with what follows.
+    Now,
+}
+
+/// One queued thing.
+#[derive(Clone, Debug)]
+pub enum Item {
+    /// A reply, a handshake, an application's message: leaves at once, in a frame of its own.
+    Message(Frame),
+    /// An event.
+    Event(Arc<EncodedEvent>, Flush),
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Self::Message(frame) => frame.len(),
+            Self::Event(event, _) => event.frame.len(),
+        }
+    }
+}
+
+/// The most events that one batch holds, and the most bytes of them; the rest goes into a batch of its own.
+const BATCH_EVENTS: usize = 1_000;
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// What the head of the queue makes as one frame.
+pub(super) enum Run {
+    Frame(Frame),
+    Batch(Vec<Bytes>),
+}
+
+/// A queue bounded in items and bytes. Owns no memory until something is queued, and gives it back when it is empty.
+#[derive(Debug, Default)]
+pub(super) struct Queue {
+    items: VecDeque<Item>,
+    bytes: usize,
+}
+
+impl Queue {
+    pub(super) fn is_empty(&self) -> bool {
+        self.items.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.items.len()
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    pub(super) fn push(&mut self, item: Item) {
+        self.bytes += item.len();
+        self.items.push_back(item);
+    }
+
+    pub(super) fn push_front(&mut self, item: Item) {
+        self.bytes += item.len();
+        self.items.push_front(item);
+    }
+
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+
+    /// Takes one frame's worth from the head: a message, or the events before the next message, flush or bound.
+    pub(super) fn take_run(&mut self) -> Option<Run> {
+        let run = match self.pop()? {
+            Item::Message(frame) => Run::Frame(frame),
+            Item::Event(first, Flush::Now) => Run::Frame(first.frame.clone()),
+            Item::Event(first, Flush::Batched) => self.gather(&first),
+        };
+        if self.items.is_empty() {
+            self.items = VecDeque::new();
+        }
+        Some(run)
+    }
+
+    fn gather(&mut self, first: &EncodedEvent) -> Run {
+        if !matches!(self.items.front(), Some(Item::Event(..))) {
+            return Run::Frame(first.frame.clone());
+        }
+        let mut bodies = vec![first.body.clone()];
+        let mut bytes = first.body.len();
+        while bodies.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
+            if !matches!(self.items.front(), Some(Item::Event(..))) {
+                break;
+            }
+            let Some(Item::Event(event, flush)) = self.pop() else { break };
+            bytes += event.body.len();
+            bodies.push(event.body.clone());
+            if flush == Flush::Now {
+                break;
+            }
+        }
+        Run::Batch(bodies)
+    }
+
+    fn pop(&mut self) -> Option<Item> {
+        let item = self.items.pop_front()?;
+        self.bytes -= item.len();
+        Some(item)
+    }
+}
