@@ -1,0 +1,42 @@
+//! Events, and the ids of those that the server itself makes.
+
+pub use tsugi_proto::event::{Event, EventError, EventId, EventIdError};
+
+/// A user came online: nobody before, now at least one client. The data is the user id.
+pub const USER_ONLINE: &str = "chsk/uidport-open";
+
+/// A user went offline: the last client is gone and did not come back within the grace time. The data is the user id.
+pub const USER_OFFLINE: &str = "chsk/uidport-close";
+
+/// A client sent something that could be decoded but is no event. The data is what it sent.
+pub const BAD_EVENT: &str = "chsk/bad-event";
+
+/// The events the server makes, the only ones in the namespace `chsk` that a route may name. They never come from a
+/// client: what a client sends in that namespace is refused before it reaches a route.
+pub const LIFE_CYCLE: [&str; 3] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT];
+
+/// What an event can be made from: an [`Event`], or the result of making one, so that
+/// `server.push(&user, Event::new("mail/new", &count)).await?` needs one question mark only.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is not an event",
+    note = "make one with `Event::new(\"namespace/name\", &data)` or `Event::bare(\"namespace/name\")`"
+)]
+pub trait IntoEvent {
+    /// The event.
+    ///
+    /// # Errors
+    /// When making it failed.
+    fn into_event(self) -> Result<Event, EventError>;
+}
+
+impl IntoEvent for Event {
+    fn into_event(self) -> Result<Event, EventError> {
+        Ok(self)
+    }
+}
+
+impl IntoEvent for Result<Event, EventError> {
+    fn into_event(self) -> Result<Event, EventError> {
+        self
+    }
+}
