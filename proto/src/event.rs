@@ -26,6 +26,16 @@ impl EventId {
         if Self::is_valid(id) { Ok(Self(id.into())) } else { Err(EventIdError(id.to_owned())) }
     }
 
+    /// An id that is written in the program and known to be one.
+    ///
+    /// # Panics
+    /// When it is not, so that the first test finds it.
+    #[must_use]
+    pub fn of_static(id: &'static str) -> Self {
+        assert!(Self::is_valid(id), "not an event id: {id:?}");
+        Self(id.into())
+    }
+
     /// Whether `id` would be accepted by [`EventId::new`].
     #[must_use]
     pub fn is_valid(id: &str) -> bool {

@@ -1,6 +1,7 @@
 //! Messages to frames: what goes to a carrier in one piece.
 
 use crate::message::{Message, Utf8Bytes};
+use crate::websocket::frame::put_header;
 use bytes::{BufMut, Bytes, BytesMut};
 
 /// One message as a WebSocket server frame (RFC 6455 section 5.2, unmasked, unfragmented), made once and shared by
@@ -86,18 +87,7 @@ impl Frame {
 
     fn build(opcode: u8, payload: &[u8]) -> Self {
         let mut wire = BytesMut::with_capacity(10 + payload.len());
-        wire.put_u8(0x80 | opcode);
-        match payload.len() {
-            short @ 0..=125 => wire.put_u8(short as u8),
-            medium @ 126..=0xffff => {
-                wire.put_u8(126);
-                wire.put_u16(medium as u16);
-            }
-            long => {
-                wire.put_u8(127);
-                wire.put_u64(long as u64);
-            }
-        }
+        put_header(&mut wire, opcode, payload.len(), None);
         let header = wire.len() as u8;
         wire.put_slice(payload);
         Self { wire: wire.freeze(), header }

@@ -16,6 +16,7 @@ pub mod packet;
 pub mod session;
 pub mod time;
 pub mod value;
+pub mod websocket;
 
 pub use close::{Close, CloseCode, Retry};
 pub use codec::Codec;

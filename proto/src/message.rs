@@ -3,6 +3,12 @@
 use bytes::Bytes;
 use std::fmt;
 use std::ops::Deref;
+use thiserror::Error;
+
+/// Bytes that are not UTF-8.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("not UTF-8")]
+pub struct NotUtf8;
 
 /// Bytes that were checked to be UTF-8; cloning shares them.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
@@ -19,8 +25,8 @@ impl Utf8Bytes {
     ///
     /// # Errors
     /// When they are not UTF-8.
-    pub fn new(bytes: Bytes) -> Result<Self, std::str::Utf8Error> {
-        std::str::from_utf8(&bytes)?;
+    pub fn new(bytes: Bytes) -> Result<Self, NotUtf8> {
+        simdutf8::basic::from_utf8(&bytes).map_err(|_| NotUtf8)?;
         Ok(Self(bytes))
     }
 

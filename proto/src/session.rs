@@ -143,6 +143,8 @@ pub enum ClosedBy {
     Us,
     /// The peer, with a close of its own.
     Peer,
+    /// This end, because the peer broke the protocol.
+    Failure,
     /// Nobody: the carrier broke, or stayed away for too long.
     Nobody,
 }
@@ -244,6 +246,18 @@ impl Session {
     #[must_use]
     pub fn online(&self) -> Option<Transport> {
         self.online
+    }
+
+    /// Whether the attached carrier has something to do.
+    #[must_use]
+    pub fn has_work(&self) -> bool {
+        self.due || self.is_closed()
+    }
+
+    /// Whether messages wait to be taken.
+    #[must_use]
+    pub fn has_messages(&self) -> bool {
+        !self.inbox.is_empty()
     }
 
     /// Items waiting to be sent.
@@ -353,6 +367,13 @@ impl Session {
         }
     }
 
+    /// Closes the carrier and keeps the session, whose peer may come back on another one.
+    pub fn drop_carrier(&mut self, now: Instant, close: Close) {
+        let Some(attached) = &self.attached else { return };
+        self.parting = Some(Box::new((attached.id, close)));
+        self.release(now);
+    }
+
     // What came in.
 
     /// The peer was heard of: a ping, a pong, anything.
@@ -382,6 +403,14 @@ impl Session {
                 self.attached = None;
                 self.end(close, ClosedBy::Peer);
             }
+        }
+    }
+
+    /// The peer broke the rules of the carrier, which closes with `close` by itself. The session is over.
+    pub fn handle_failure(&mut self, carrier: CarrierId, close: Close) {
+        if self.carrier() == Some(carrier) {
+            self.attached = None;
+            self.end(close, ClosedBy::Failure);
         }
     }
 
@@ -515,8 +544,8 @@ impl Session {
             return;
         }
         // The peer may only be unreachable on this carrier: the carrier ends, the session goes on without one.
-        self.parting = Some(Box::new((attached.id, heartbeat.close.clone())));
-        self.release(now);
+        let close = heartbeat.close.clone();
+        self.drop_carrier(now, close);
     }
 
     fn go_offline(&mut self) {

@@ -52,6 +52,14 @@ pub enum Value {
     Tagged(Arc<str>, Box<Value>),
 }
 
+impl Value {
+    /// Whether this is `nil`.
+    #[must_use]
+    pub fn is_nil(&self) -> bool {
+        matches!(self, Self::Nil)
+    }
+}
+
 impl PartialEq for Value {
     fn eq(&self, _other: &Self) -> bool {
         false
