@@ -276,3 +276,6 @@ impl<S: Send + Sync, S2: Send + Sync> Handle<S2> for Bound<S> {
         self.handle.call(call, &self.state)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,3 @@
+//! What the server promises, one module for each behaviour.
+
+mod architecture;
