@@ -5,6 +5,7 @@ use crate::future::{BoxFuture, CatchPanic, panic_message};
 use crate::handler::{Call, Concurrency, Handler, Payload};
 use crate::reply::{Failure, Reply};
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt;
 use std::marker::PhantomData;
 use std::sync::Arc;
@@ -132,11 +133,13 @@ impl<S: Clone + Send + Sync + 'static> Router<S> {
 
     fn add(&mut self, id: EventId, route: Route<S>) {
         if id.is_reserved() && !LIFE_CYCLE.contains(&id.as_str()) {
-            self.faults.push(RouterError::Reserved(id));
-        } else if self.routes.contains_key(&id) {
-            self.faults.push(RouterError::Twice(id));
-        } else {
-            self.routes.insert(id, route);
+            return self.faults.push(RouterError::Reserved(id));
+        }
+        match self.routes.entry(id) {
+            Entry::Occupied(entry) => self.faults.push(RouterError::Twice(entry.key().clone())),
+            Entry::Vacant(entry) => {
+                entry.insert(route);
+            }
         }
     }
 
