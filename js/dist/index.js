@@ -1,0 +1,1374 @@
+//#region src/codec/json.ts
+/** The JSON codec; the server's is chosen by `codec=json`. */
+function json() {
+	return {
+		name: "json",
+		contentType: "application/json",
+		encode: ({ id, data, slot }) => JSON.stringify([data === void 0 ? [id] : [id, data], slot]),
+		decode: (text) => text.split("\n").filter(isSomething).map(packet)
+	};
+}
+const isSomething = (line) => line.trim() !== "";
+function packet(line) {
+	const value = JSON.parse(line);
+	if (!Array.isArray(value) || value.length < 1) throw new SyntaxError("not a packet");
+	return {
+		payload: value[0],
+		slot: value[1] ?? null
+	};
+}
+//#endregion
+//#region src/url.ts
+/**
+* Completes `url` by what `place` says, and that by the page: each part is replaced singly.
+* Returns the HTTP form; {@link webSocketUrl} turns it into the other.
+*/
+function resolveUrl(url, place, page) {
+	const resolved = parse(url, place, page);
+	resolved.protocol = resolved.protocol.replace(/^ws/, "http");
+	if (place.protocol) resolved.protocol = place.protocol.replace(/:?$/, ":").replace(/^ws/, "http");
+	if (place.host) setHost(resolved, place.host);
+	if (place.port !== void 0) setPort(resolved, String(place.port));
+	resolved.hash = "";
+	return resolved;
+}
+function webSocketUrl(http) {
+	const url = new URL(http);
+	url.protocol = http.protocol === "https:" ? "wss:" : "ws:";
+	return url;
+}
+/** Percent-encodes strictly: a `+` for a space is not understood everywhere. */
+function withQuery(url, query) {
+	const text = Object.entries(query).filter(([, value]) => value !== void 0).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
+	const full = new URL(url);
+	full.search = full.search ? `${full.search}&${text}` : text;
+	return full.href;
+}
+function parse(url, place, page) {
+	const base = page && /^https?:/.test(page) ? page : place.host ? "http://localhost" : void 0;
+	try {
+		const parsed = new URL(url, base);
+		if (/^(https?|wss?):$/.test(parsed.protocol)) return parsed;
+	} catch {}
+	throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, and there is no page to complete it from`);
+}
+function setHost(url, host) {
+	if (/^[^:]+:\d+$/.test(host)) url.host = host;
+	else url.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+}
+function setPort(url, port) {
+	if (!/^\d{0,5}$/.test(port) || Number(port) > 65535) throw new TypeError(`tsugi: ${port} is no port`);
+	url.port = port;
+}
+//#endregion
+//#region src/config.ts
+/** Options with their defaults, checked once. */
+/** Half of Sente's 20 s, as its own client does; it holds polls for up to a minute. */
+const SENTE = {
+	session: void 0,
+	pingMs: 1e4,
+	pingTimeoutMs: 5e3,
+	pollMs: 5e4,
+	maxMessage: Number.POSITIVE_INFINITY
+};
+/** @throws TypeError when the URL cannot be understood or completed. */
+function configure(url, options, environment) {
+	const { codec = json(), clientId = uuid(environment), wire = "tsugi", csrfToken, params } = options;
+	const http = resolveUrl(url, options, environment.page);
+	const ws = webSocketUrl(http);
+	const asking = wire === "tsugi" ? {
+		tsugi: "1",
+		codec: codec.name
+	} : void 0;
+	return {
+		codec,
+		clientId,
+		transports: options.transports ?? ["ws", "poll"],
+		requestTimeoutMs: options.requestTimeoutMs ?? 1e4,
+		handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3e3,
+		maxQueue: options.maxQueue ?? 1e3,
+		headers: options.headers ?? {},
+		senteTerms: SENTE,
+		csrfToken: typeof csrfToken === "function" ? csrfToken : () => csrfToken,
+		url: (transport, query, token) => {
+			const csrf = transport === "ws" && wire === "sente" && token !== void 0 ? { "csrf-token": token } : void 0;
+			const all = {
+				...params,
+				"client-id": clientId,
+				...asking,
+				...csrf,
+				...query
+			};
+			return withQuery(transport === "ws" ? ws : http, all);
+		}
+	};
+}
+/** `crypto.randomUUID` exists on secure pages only. */
+function uuid(environment) {
+	const { crypto } = globalThis;
+	if (crypto?.randomUUID) return crypto.randomUUID();
+	const bytes = crypto?.getRandomValues(new Uint8Array(16)) ?? new Uint8Array(16).map(() => environment.random() * 256);
+	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+//#endregion
+//#region src/backoff.ts
+/** How long to wait before the next attempt: docs/wire.md, "A client's timing". */
+/** No wait is longer, and a hidden or offline page waits this long. */
+const CAP_MS = 2e4;
+const BASE_MS = 500;
+const LEAST_MS = 100;
+/** Full jitter: uniformly random up to a bound that doubles. `attempt` counts from 0. */
+function backoff(attempt, random) {
+	const bound = Math.min(CAP_MS, BASE_MS * 2 ** attempt);
+	return Math.max(LEAST_MS, Math.round(random * bound));
+}
+//#endregion
+//#region src/errors.ts
+/** `send` did not accept the event. */
+var SendError = class extends Error {
+	code;
+	constructor(code, message = code, options) {
+		super(message, options);
+		this.name = "SendError";
+		this.code = code;
+	}
+};
+/** A request failed. */
+var RequestError = class extends Error {
+	code;
+	/** What the server said besides; `undefined` when the failure is the client's own. */
+	data;
+	constructor(code, message = code, data, options) {
+		super(message, options);
+		this.name = "RequestError";
+		this.code = code;
+		this.data = data;
+	}
+};
+/** There will be no connection, unless `reconnect()` is called. */
+var ConnectError = class extends Error {
+	state;
+	constructor(state) {
+		super(state.message ?? state.reason);
+		this.name = "ConnectError";
+		this.state = state;
+	}
+};
+//#endregion
+//#region src/handshake.ts
+/** `[:chsk/handshake [uid csrf data extension]]`; `defaults` fill in what the extension leaves out. */
+function readHandshake(payload, defaults) {
+	if (!Array.isArray(payload) || payload[0] !== "chsk/handshake" || !Array.isArray(payload[1])) return void 0;
+	const [uid, , data, extension] = payload[1];
+	return {
+		user: uid === null || uid === void 0 || uid === "sente/nil-uid" ? null : String(uid),
+		data,
+		terms: readTerms(extension, defaults)
+	};
+}
+function readTerms(extension, defaults) {
+	const terms = Object(extension);
+	if (!terms.tsugi) return void 0;
+	const number = (name, otherwise) => {
+		const value = Number(terms[name]);
+		return value > 0 ? value : otherwise;
+	};
+	return {
+		maxMessage: number("max-message", 65536),
+		pingMs: number("ping-ms", 25e3),
+		pingTimeoutMs: number("ping-timeout-ms", defaults.pingTimeoutMs),
+		pollMs: number("poll-ms", 2e4)
+	};
+}
+/** `[:chsk/welcome {:session "…", :outcome :resumed}]` */
+function readWelcome(payload) {
+	if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return void 0;
+	const { session, outcome } = Object(payload[1]);
+	return typeof session === "string" ? {
+		session,
+		resumed: outcome === "resumed"
+	} : void 0;
+}
+//#endregion
+//#region src/path.ts
+const CLIMB_MS = 3e4;
+const CLIMB_CAP_MS = 3e5;
+/** So many WebSockets cut young, one after another, and polling is tried. */
+const YOUNG_DEATHS = 3;
+var Path = class {
+	/** What is known of WebSockets. */
+	verdict = "fine";
+	#allowed;
+	#failedClimbs = 0;
+	#youngDeaths = 0;
+	constructor(allowed, webSocketExists) {
+		this.#allowed = webSocketExists ? allowed : allowed.filter((transport) => transport !== "ws");
+		if (!this.#allowed.includes("ws")) this.verdict = "unavailable";
+	}
+	/** What an attempt begins with. */
+	first() {
+		return this.verdict === "fine" || !this.allows("poll") ? this.#allowed[0] : "poll";
+	}
+	allows(transport) {
+		return this.#allowed.includes(transport);
+	}
+	/** A WebSocket was given up before it carried anything. */
+	webSocketFailed(verdict) {
+		this.verdict = verdict;
+	}
+	/** An open WebSocket was lost. */
+	webSocketLost(young) {
+		this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
+		if (this.#youngDeaths >= YOUNG_DEATHS && this.allows("poll")) this.verdict = "unstable";
+	}
+	/** One was open long enough to be trusted. */
+	webSocketProved() {
+		this.#youngDeaths = 0;
+		this.#failedClimbs = 0;
+	}
+	/** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
+	pollFailed() {
+		this.#youngDeaths = 0;
+		if (this.allows("ws")) this.verdict = "fine";
+	}
+	webSocketOpened() {
+		this.verdict = "fine";
+	}
+	/** While polling: how long until the next WebSocket is tried; `undefined` for never. */
+	climbAfter(random) {
+		if (!this.allows("ws") || this.#allowed[0] === "poll") return void 0;
+		const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
+		return Math.round(base * (.75 + .5 * random));
+	}
+	climbFailed(verdict) {
+		this.#failedClimbs += 1;
+		this.verdict = verdict;
+	}
+	/** The network is another one: what was learnt may be wrong. */
+	networkChanged() {
+		this.#failedClimbs = 0;
+		this.#youngDeaths = 0;
+	}
+};
+//#endregion
+//#region src/pending.ts
+var Pending = class {
+	#waiters = /* @__PURE__ */ new Map();
+	#environment;
+	constructor(environment) {
+		this.#environment = environment;
+	}
+	get size() {
+		return this.#waiters.size;
+	}
+	has(slot) {
+		return this.#waiters.has(slot);
+	}
+	add(slot, timeoutMs, signal) {
+		return new Promise((resolve, reject) => {
+			const aborted = () => this.fail(slot, new RequestError("aborted"));
+			const late = () => this.fail(slot, new RequestError("timeout", `no reply within ${timeoutMs} ms`));
+			const timer = this.#environment.after(timeoutMs, late);
+			signal?.addEventListener("abort", aborted);
+			const unwatch = () => signal?.removeEventListener("abort", aborted);
+			this.#waiters.set(slot, {
+				resolve,
+				reject,
+				timer,
+				unwatch
+			});
+		});
+	}
+	/** A reply without a waiter came too late, or twice: nobody wants it. */
+	settle(slot, reply) {
+		const failure = failureIn(reply);
+		if (failure) this.fail(slot, failure);
+		else this.#take(slot)?.resolve(reply);
+	}
+	fail(slot, error) {
+		this.#take(slot)?.reject(error);
+	}
+	/** Fails all but those of `keep`. */
+	failAll(code, keep) {
+		for (const slot of [...this.#waiters.keys()]) if (!keep?.has(slot)) this.fail(slot, new RequestError(code));
+	}
+	#take(slot) {
+		const waiter = this.#waiters.get(slot);
+		if (!waiter) return void 0;
+		this.#waiters.delete(slot);
+		this.#environment.cancel(waiter.timer);
+		waiter.unwatch();
+		return waiter;
+	}
+};
+function failureIn(reply) {
+	if (!Array.isArray(reply) || reply[0] !== "chsk/error") return void 0;
+	const { code, message, data } = Object(reply[1]);
+	return new RequestError(typeof code === "string" ? code : "failed", typeof message === "string" ? message : void 0, data);
+}
+//#endregion
+//#region src/transport/carrier.ts
+var Carrier = class {
+	/** What the server has yet to say. */
+	phase = "handshake";
+	/** Packets that must not be seen before those of another carrier. */
+	held;
+	done = false;
+	host;
+	#watchdog;
+	constructor(host) {
+		this.host = host;
+	}
+	/** Ends it without a word to the host. */
+	close(code, reason) {
+		if (this.done) return;
+		this.done = true;
+		this.within(void 0);
+		this.release(code, reason);
+	}
+	fail(loss, code = 1e3) {
+		if (this.done) return;
+		this.close(code, loss.reason);
+		this.host.lost(this, loss);
+	}
+	/** One timer per carrier: each use replaces the one before. */
+	within(ms, late) {
+		this.host.environment.cancel(this.#watchdog);
+		this.#watchdog = ms === void 0 || !late ? void 0 : this.host.environment.after(ms, late);
+	}
+	/** @returns `undefined` after a failure. */
+	decode(text) {
+		try {
+			return this.host.codec.decode(text);
+		} catch (error) {
+			this.fail({
+				reason: "bad-frame",
+				message: String(error)
+			});
+			return;
+		}
+	}
+};
+//#endregion
+//#region src/transport/poll.ts
+const POST_TIMEOUT_MS = 15e3;
+/** What a held poll may take beyond the time the server holds it. */
+const SLACK_MS = 1e4;
+/** An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered. */
+const HELD_MS = 250;
+const PAUSE_MS = 500;
+/** A poll this young may still be on its way, and would reach the server after hello on the WebSocket. */
+const SETTLED_MS = 250;
+const MAX_RETRY_AFTER_MS = 3e5;
+/** Ends an exchange: the carrier is lost, or the server did not take what was posted. */
+var Failure = class {
+	loss;
+	constructor(loss) {
+		this.loss = loss;
+	}
+};
+var PollCarrier = class extends Carrier {
+	transport = "poll";
+	#terms;
+	#queue = [];
+	#posting = [];
+	#polling = false;
+	#polledAt = 0;
+	/** Someone takes over: called once no POST is outstanding; no new one is begun. */
+	#quiet;
+	/** Hello was said elsewhere: called once no poll is outstanding; no new one is begun. */
+	#silent;
+	#ceding = false;
+	#fenced = false;
+	#exchanges = /* @__PURE__ */ new Set();
+	start() {
+		this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
+	}
+	hello(text) {
+		this.#run(async () => this.#receive(await this.#post(text, POST_TIMEOUT_MS)));
+	}
+	begin(terms) {
+		this.#terms = terms;
+		this.#poll();
+		this.#pump();
+	}
+	send(parcel) {
+		this.#queue.push(parcel);
+		this.#pump();
+	}
+	drain() {
+		return this.#queue.splice(0);
+	}
+	waiting() {
+		return this.#queue.length;
+	}
+	/** Stops posting, and says when hello may be said on a WebSocket. */
+	cede(quiet) {
+		this.#ceding = true;
+		this.#quiet = quiet;
+		this.#ceded();
+	}
+	/** Says when what the last poll brought has been received; no later than `timeoutMs`. */
+	whenSilent(timeoutMs, silent) {
+		this.#silent = silent;
+		this.within(timeoutMs, () => this.#fellSilent());
+		if (!this.#polling) this.#fellSilent();
+	}
+	/** Nobody took over after all. */
+	resume() {
+		this.#ceding = false;
+		this.#fenced = false;
+		this.#quiet = void 0;
+		this.#silent = void 0;
+		this.within(void 0);
+		if (!this.#polling) this.#poll();
+		this.#pump();
+	}
+	#ceded() {
+		if (!this.#quiet || this.#posting.length > 0) return;
+		const young = SETTLED_MS - (this.host.environment.now() - this.#polledAt);
+		if (this.#polling && young > 0) return this.within(young, () => this.#ceded());
+		const quiet = this.#quiet;
+		this.#quiet = void 0;
+		this.#fenced = true;
+		quiet();
+	}
+	#fellSilent() {
+		const silent = this.#silent;
+		this.#silent = void 0;
+		this.within(void 0);
+		silent?.();
+	}
+	#poll() {
+		this.#polling = true;
+		this.#run(() => this.#pollOnce());
+	}
+	async #pollOnce() {
+		const { environment } = this.host;
+		this.#polledAt = environment.now();
+		const packets = await this.#get({}, (this.#terms?.pollMs ?? 0) + SLACK_MS);
+		if (this.done) return;
+		const quick = environment.now() - this.#polledAt < HELD_MS;
+		this.#polling = false;
+		this.#receive(packets);
+		if (this.done) return;
+		if (this.#fenced) return this.#fellSilent();
+		if (quick && !packets.some(carriesSomething)) this.#pause();
+		else this.#poll();
+	}
+	#pause() {
+		this.host.environment.after(PAUSE_MS, () => {
+			if (!this.done && !this.#polling && !this.#fenced) this.#poll();
+		});
+	}
+	#pump() {
+		if (!this.#terms || this.done || this.#ceding || this.#posting.length > 0) return;
+		const { session } = this.#terms;
+		while (this.#queue.length > 0 && this.#posting.length === 0) if (session === void 0) this.#postToSente(this.#queue.shift());
+		else this.#postBatch(this.#terms.maxMessage);
+	}
+	/** In order, as many as the server takes at once, and at least one. */
+	#postBatch(maxBytes) {
+		let bytes = 0;
+		let count = 0;
+		for (const { text } of this.#queue) {
+			bytes += 3 * text.length + 1;
+			if (count > 0 && bytes > maxBytes) break;
+			count += 1;
+		}
+		this.#posting = this.#queue.splice(0, count);
+		const body = this.#posting.map(({ text }) => text).join("\n");
+		this.#run(async () => {
+			const packets = await this.#deliver(this.#posting, () => this.#post(body, POST_TIMEOUT_MS));
+			this.#posting = [];
+			this.#receive(packets);
+			this.#ceded();
+			this.#pump();
+		});
+	}
+	/** Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it. */
+	#postToSente(parcel) {
+		const waits = parcel.slot !== null;
+		if (!waits) this.#posting = [parcel];
+		this.#run(async () => {
+			const packets = await this.#deliver([parcel], () => this.#postForm(parcel.text));
+			if (waits) this.host.settle(parcel.slot, senteReply(packets[0]?.payload));
+			else this.#posting = [];
+			this.#pump();
+		});
+	}
+	async #deliver(parcels, exchange) {
+		try {
+			return await exchange();
+		} catch (error) {
+			if (!(error instanceof Failure)) throw error;
+			const { httpStatus = 0, reason } = error.loss;
+			if (reason === "session-gone") this.#queue.unshift(...parcels);
+			if (httpStatus !== 400 && httpStatus !== 413) throw error;
+			this.host.refused(parcels, httpStatus);
+			return [];
+		}
+	}
+	#receive(packets) {
+		if (!this.done) this.host.receive(this, packets);
+	}
+	#get(query, timeoutMs) {
+		const udt = String(this.host.environment.now());
+		return this.#exchange("GET", {
+			...query,
+			udt
+		}, void 0, {}, timeoutMs);
+	}
+	#post(body, timeoutMs) {
+		return this.#exchange("POST", {}, body, { "Content-Type": this.host.codec.contentType }, timeoutMs);
+	}
+	#postForm(text) {
+		const type = { "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8" };
+		const timeoutMs = (this.#terms?.pollMs ?? 0) + SLACK_MS;
+		return this.#exchange("POST", {}, `ppstr=${encodeURIComponent(text)}`, type, timeoutMs);
+	}
+	async #exchange(method, query, body, extra, timeoutMs) {
+		const { host } = this;
+		const terms = this.#terms;
+		const headers = {
+			...host.headers(),
+			"X-Requested-With": "XMLHttpRequest",
+			...extra
+		};
+		if (terms?.session !== void 0) Object.assign(headers, { "Tsugi-Session": terms.session });
+		const response = await this.#fetch(host.url("poll", query), {
+			method,
+			headers,
+			body
+		}, timeoutMs);
+		if (response.status !== 200) throw new Failure(lossOf(response));
+		return host.codec.decode(response.text);
+	}
+	async #fetch(url, init, timeoutMs) {
+		const { environment } = this.host;
+		const abort = new AbortController();
+		let late = false;
+		const timer = environment.after(timeoutMs, () => {
+			late = true;
+			abort.abort();
+		});
+		this.#exchanges.add(abort);
+		try {
+			const response = await environment.fetch(url, {
+				...init,
+				cache: "no-store",
+				signal: abort.signal
+			});
+			const retryAfter = Number(response.headers.get("retry-after") ?? NaN);
+			return {
+				status: response.status,
+				text: await response.text(),
+				retryAfter
+			};
+		} catch (error) {
+			throw new Failure({
+				reason: late ? "timeout" : "network",
+				message: String(error)
+			});
+		} finally {
+			environment.cancel(timer);
+			this.#exchanges.delete(abort);
+		}
+	}
+	/** Every failure of an exchange ends here, so that none is left to the global handler. */
+	#run(work) {
+		work().catch((error) => {
+			if (error instanceof Failure) this.fail(error.loss);
+			else this.fail({
+				reason: "bad-frame",
+				message: String(error)
+			});
+		});
+	}
+	release() {
+		for (const abort of this.#exchanges) abort.abort();
+	}
+};
+function lossOf({ status, text, retryAfter }) {
+	const loss = {
+		reason: "network",
+		httpStatus: status,
+		message: text.slice(0, 200) || void 0
+	};
+	if (status === 400) loss.reason = "rejected";
+	if (status >= 401 && status <= 403) loss.reason = "refused";
+	if (status === 409) loss.reason = "session-gone";
+	if (status === 503) loss.reason = "busy";
+	if (retryAfter >= 0) loss.retryAfterMs = Math.min(retryAfter * 1e3, MAX_RETRY_AFTER_MS);
+	return loss;
+}
+function carriesSomething({ payload, slot }) {
+	return slot !== null || Array.isArray(payload) && payload.length > 0;
+}
+/** Sente says with bare keywords what went wrong. */
+function senteReply(payload) {
+	if (payload === "chsk/timeout") return ["chsk/error", { code: "timeout" }];
+	return payload === "chsk/error" || payload === "chsk/closed" ? ["chsk/error", { code: "failed" }] : payload;
+}
+//#endregion
+//#region src/transport/websocket.ts
+/** Slots of requests begin at 1. */
+const PING_SLOT = 0;
+const NO_PONG = 3001;
+/** A socket that cannot get rid of more bytes than this is as good as stuck. */
+const MAX_BUFFERED = 16 * 1024 * 1024;
+var WebSocketCarrier = class extends Carrier {
+	transport = "ws";
+	#socket;
+	#terms;
+	#heardAt = 0;
+	start(handshakeTimeoutMs) {
+		const late = () => this.fail({
+			reason: "timeout",
+			message: "no handshake in time"
+		});
+		this.within(handshakeTimeoutMs, late);
+		const { WebSocket } = this.host.environment;
+		try {
+			if (!WebSocket) throw new TypeError("no WebSocket constructor");
+			this.#listen(new WebSocket(this.host.url("ws", {})));
+		} catch (error) {
+			this.within(0, () => this.fail({
+				reason: "network",
+				message: String(error)
+			}));
+		}
+	}
+	hello(text, timeoutMs) {
+		this.within(timeoutMs, () => this.fail({
+			reason: "timeout",
+			message: "no welcome in time"
+		}));
+		this.#write(text);
+	}
+	begin(terms) {
+		this.#terms = terms;
+		this.#heardAt = this.host.environment.now();
+		this.#listenFor(terms.pingMs);
+	}
+	send(parcel) {
+		this.#write(parcel.text);
+	}
+	drain() {
+		return [];
+	}
+	waiting() {
+		return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED ? Number.POSITIVE_INFINITY : 0;
+	}
+	/** Asks whether anyone is there, without waiting for silence. */
+	probe() {
+		const terms = this.#terms;
+		if (!terms || this.done) return;
+		const askedAt = this.host.environment.now();
+		const slot = terms.session === void 0 ? "000000" : PING_SLOT;
+		this.#write(this.host.codec.encode({
+			id: "chsk/ws-ping",
+			data: void 0,
+			slot
+		}));
+		this.within(terms.pingTimeoutMs, () => {
+			if (this.#heardAt > askedAt) this.#listenFor(terms.pingMs);
+			else this.fail({
+				reason: "timeout",
+				code: NO_PONG,
+				message: "no answer to a ping"
+			}, NO_PONG);
+		});
+	}
+	#listen(socket) {
+		this.#socket = socket;
+		socket.binaryType = "arraybuffer";
+		socket.onmessage = (event) => this.#message(event.data);
+		socket.onerror = () => {};
+		socket.onclose = ({ code, reason }) => {
+			this.fail({
+				reason: code === 1006 ? "network" : "server",
+				code,
+				message: reason || void 0
+			});
+		};
+	}
+	#message(data) {
+		if (this.done) return;
+		this.#heardAt = this.host.environment.now();
+		if (typeof data !== "string") return this.fail({
+			reason: "bad-frame",
+			message: "a binary message"
+		});
+		const packets = this.decode(data);
+		if (packets) this.host.receive(this, packets);
+	}
+	/** Waits until nothing was heard for so long, then pings. */
+	#listenFor(ms) {
+		const { environment } = this.host;
+		const pingMs = this.#terms?.pingMs ?? ms;
+		this.within(ms, () => {
+			const silentMs = environment.now() - this.#heardAt;
+			if (silentMs >= pingMs) this.probe();
+			else this.#listenFor(pingMs - silentMs);
+		});
+	}
+	#write(text) {
+		if (this.done) return;
+		try {
+			this.#socket?.send(text);
+		} catch (error) {
+			this.within(0, () => this.fail({
+				reason: "network",
+				message: String(error)
+			}));
+		}
+	}
+	release(code, reason) {
+		try {
+			this.#socket?.close(code, reason);
+		} catch {
+			this.#socket?.close();
+		}
+	}
+};
+//#endregion
+//#region src/connection.ts
+/** The client's end of one logical connection: what is tried, what is open, what waits. */
+/** After so long the connection counts as good, and the next loss as a first one. */
+const GOOD_MS = 5e3;
+/** Broken rules in a row, after which nothing is tried any more. */
+const MAX_VIOLATIONS = 3;
+const VIOLATIONS = new Set([
+	1002,
+	1003,
+	1007,
+	1008,
+	1009
+]);
+/** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
+const WAKE_MS = 250;
+/** How long the last poll may take to come back after a WebSocket took over. */
+const LAST_POLL_MS = 5e3;
+var Connection = class {
+	state;
+	environment;
+	codec;
+	#config;
+	#events;
+	#path;
+	#pending;
+	/** What events travel on. */
+	#live;
+	/** What is being opened: instead of a live carrier, or, while polling, to take over from it. */
+	#candidate;
+	#user = {
+		user: null,
+		data: void 0
+	};
+	#terms;
+	/** Accepted, and certainly not sent: goes out first on the next carrier. */
+	#outbox = [];
+	#token;
+	#slots = 0;
+	#attempts = 0;
+	#violations = 0;
+	#openedAt = 0;
+	/** Tells an attempt whose token came too late that it is over. */
+	#epoch = 0;
+	#retryTimer;
+	#climbTimer;
+	#over = false;
+	#unwatch;
+	constructor(config, environment, events) {
+		this.#config = config;
+		this.environment = environment;
+		this.codec = config.codec;
+		this.#events = events;
+		this.#terms = config.senteTerms;
+		this.#pending = new Pending(environment);
+		this.#path = new Path(config.transports, environment.WebSocket !== void 0);
+		this.state = this.#connecting(this.#path.first() ?? "ws");
+		this.#unwatch = environment.watch((what) => this.#wake(what));
+		this.#connect();
+	}
+	send(id, data) {
+		this.#dispatch(this.#parcel(id, data, null));
+	}
+	request(id, data, options) {
+		const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
+		try {
+			if (signal?.aborted) throw new RequestError("aborted");
+			if (this.#pending.size >= this.#config.maxQueue) throw new SendError("queue-full", "too many requests wait");
+			const slot = this.#nextSlot();
+			const parcel = this.#parcel(id, data, slot);
+			const reply = this.#pending.add(slot, timeoutMs, signal);
+			this.#dispatch(parcel);
+			return reply;
+		} catch (error) {
+			return Promise.reject(asRequestError(error));
+		}
+	}
+	reconnect() {
+		if (this.#over) throw new SendError("disconnected", "close() was called: connect anew");
+		this.#drop("reconnect");
+		this.#attempts = 0;
+		this.#violations = 0;
+		this.#path.networkChanged();
+		this.#path.pollFailed();
+		this.#connect();
+	}
+	close(code, reason) {
+		if (this.#over) return;
+		this.#over = true;
+		this.#unwatch();
+		this.#drop(reason, code);
+		this.#end({
+			reason: "closed",
+			code,
+			message: reason || void 0
+		});
+	}
+	url(transport, query) {
+		return this.#config.url(transport, query, this.#token);
+	}
+	headers() {
+		const { headers } = this.#config;
+		return this.#token === void 0 ? headers : {
+			...headers,
+			"X-CSRF-Token": this.#token
+		};
+	}
+	settle(slot, reply) {
+		this.#pending.settle(slot, reply);
+	}
+	refused(parcels, httpStatus) {
+		const code = httpStatus === 413 ? "too-large" : "bad-event";
+		const message = `the server did not take it (${httpStatus})`;
+		for (const { slot } of parcels) if (slot === null) this.environment.report(new SendError(code, message));
+		else this.#pending.fail(slot, new RequestError(code, message));
+	}
+	receive(carrier, packets) {
+		for (const packet of packets) {
+			if (carrier !== this.#live && carrier !== this.#candidate) return;
+			if (carrier.held) carrier.held.push(packet);
+			else if (!this.#understands(carrier, packet)) return this.#misunderstood(carrier);
+		}
+	}
+	lost(carrier, loss) {
+		if (carrier === this.#live) this.#liveLost(carrier, loss);
+		else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
+	}
+	#connect() {
+		const transport = this.#path.first();
+		if (!transport) return this.#end({ reason: "no-transport" });
+		this.#change(this.#connecting(transport));
+		this.#withToken(() => this.#open(transport));
+	}
+	#connecting(transport) {
+		return {
+			status: "connecting",
+			transport,
+			attempt: this.#attempts,
+			offline: this.environment.offline()
+		};
+	}
+	/** Opens in the same turn when the token is at hand: a page's first connection should not wait. */
+	#withToken(then) {
+		this.#epoch += 1;
+		const epoch = this.#epoch;
+		const proceed = (token) => {
+			if (epoch !== this.#epoch) return;
+			this.#token = token;
+			then();
+		};
+		const failed = (error) => {
+			if (epoch !== this.#epoch) return;
+			if (this.#live) this.#planClimb();
+			else this.#retry({
+				reason: "token",
+				message: String(error)
+			});
+		};
+		try {
+			const token = this.#config.csrfToken();
+			if (token instanceof Promise) token.then(proceed, failed);
+			else proceed(token);
+		} catch (error) {
+			failed(error);
+		}
+	}
+	#open(transport) {
+		this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
+		this.#candidate.start(this.#config.handshakeTimeoutMs);
+	}
+	#misunderstood(carrier) {
+		carrier.close(1e3, "bad frame");
+		this.lost(carrier, { reason: "bad-frame" });
+	}
+	/** @returns whether the server may say this now. */
+	#understands(carrier, packet) {
+		if (carrier.phase === "handshake") return this.#handshake(carrier, packet.payload);
+		if (carrier.phase === "welcome") return this.#welcome(carrier, packet.payload);
+		if (packet.slot !== null) this.settle(packet.slot, packet.payload);
+		else return this.#message(carrier, packet.payload);
+		return true;
+	}
+	#handshake(carrier, payload) {
+		const handshake = readHandshake(payload, this.#config.senteTerms);
+		if (!handshake) return false;
+		const { user, data, terms } = handshake;
+		this.#user = {
+			user,
+			data
+		};
+		if (!terms) this.#adopt(carrier, this.#config.senteTerms, false);
+		else this.#sayHello(carrier, terms);
+		return true;
+	}
+	#sayHello(carrier, terms) {
+		const { session } = this.#terms;
+		this.#terms = {
+			...terms,
+			session
+		};
+		const csrf = carrier.transport === "ws" ? this.#token : void 0;
+		const hello = {
+			...session !== void 0 && { session },
+			...csrf !== void 0 && { csrf }
+		};
+		const text = this.codec.encode({
+			id: "chsk/hello",
+			data: hello,
+			slot: null
+		});
+		carrier.phase = "welcome";
+		const say = () => carrier === this.#candidate && carrier.hello(text, this.#config.handshakeTimeoutMs);
+		if (this.#live instanceof PollCarrier) this.#live.cede(say);
+		else say();
+	}
+	#welcome(carrier, payload) {
+		const welcome = readWelcome(payload);
+		if (!welcome) return false;
+		const terms = {
+			...this.#terms,
+			session: welcome.session
+		};
+		const adopt = () => this.#adopt(carrier, terms, welcome.resumed);
+		if (!(this.#live instanceof PollCarrier)) adopt();
+		else {
+			carrier.held = [];
+			this.#live.whenSilent(LAST_POLL_MS, adopt);
+		}
+		return true;
+	}
+	/** The server has taken this carrier: from now on events travel on it. */
+	#adopt(carrier, terms, resumed) {
+		const before = this.#live;
+		if (before) this.#outbox.unshift(...before.drain());
+		before?.close(1e3, "taken over");
+		this.#noteGood();
+		this.#openedAt = this.environment.now();
+		this.#live = carrier;
+		this.#candidate = void 0;
+		this.#terms = terms;
+		carrier.phase = "open";
+		const { held = [] } = carrier;
+		carrier.held = void 0;
+		if (carrier.transport === "ws") this.#path.webSocketOpened();
+		if (!resumed) this.#pending.failAll("disconnected", new Set(this.#outbox.map(({ slot }) => slot)));
+		carrier.begin(terms);
+		for (const parcel of this.#outbox.splice(0)) carrier.send(parcel);
+		const why = carrier.transport === "ws" ? "fine" : this.#path.verdict;
+		this.#change({
+			status: "open",
+			transport: carrier.transport,
+			...this.#user,
+			resumed,
+			why
+		});
+		this.receive(carrier, held);
+		if (carrier === this.#live) this.#planClimb();
+	}
+	#message(carrier, payload) {
+		if (typeof payload === "string") return this.#control(carrier, payload, void 0);
+		if (!Array.isArray(payload)) return false;
+		if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
+		this.#events.batch(payload);
+		return true;
+	}
+	#control(carrier, id, data) {
+		if (id === "chsk/ws-ping") this.#pong(carrier);
+		else if (id === "chsk/close") this.#closedByServer(carrier, data);
+		else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
+		else return id === "chsk/timeout" || id === "chsk/dummy-cb-200" || id === "chsk/welcome";
+		return true;
+	}
+	#pong(carrier) {
+		const text = this.codec.encode({
+			id: "chsk/ws-pong",
+			data: void 0,
+			slot: null
+		});
+		carrier.send({
+			text,
+			slot: null
+		});
+	}
+	#closedByServer(carrier, data) {
+		const { code, reason } = Object(data);
+		carrier.close(1e3, "");
+		this.lost(carrier, {
+			reason: "server",
+			code: typeof code === "number" ? code : 1e3,
+			message: typeof reason === "string" ? reason : void 0
+		});
+	}
+	/** A poll is answered with a handshake when the server has forgotten us. Sente just goes on. */
+	#unaskedHandshake(carrier, payload) {
+		const handshake = readHandshake(payload, this.#config.senteTerms);
+		if (!handshake) return false;
+		if (this.#terms.session === void 0) {
+			this.#user = {
+				user: handshake.user,
+				data: handshake.data
+			};
+			if (this.state.status === "open") this.#change({
+				...this.state,
+				...this.#user,
+				resumed: false
+			});
+			return true;
+		}
+		carrier.close(1e3, "");
+		this.lost(carrier, { reason: "session-gone" });
+		return true;
+	}
+	#planClimb() {
+		this.environment.cancel(this.#climbTimer);
+		if (this.#live?.transport !== "poll" || this.#terms.session === void 0) return;
+		const ms = this.#path.climbAfter(this.environment.random());
+		if (ms !== void 0) this.#climbTimer = this.environment.after(ms, () => this.#climb());
+	}
+	#climb() {
+		if (this.#live?.transport !== "poll" || this.#candidate || this.#terms.session === void 0) return;
+		if (!this.#path.allows("ws")) return;
+		this.environment.cancel(this.#climbTimer);
+		this.#withToken(() => {
+			if (this.#live?.transport === "poll" && !this.#candidate) this.#open("ws");
+		});
+	}
+	#candidateLost(carrier, loss) {
+		if (carrier.held && this.#live instanceof PollCarrier) {
+			this.#live.whenSilent(LAST_POLL_MS, () => {
+				this.#adopt(carrier, this.#terms, true);
+				this.lost(carrier, loss);
+			});
+			return;
+		}
+		this.#candidate = void 0;
+		const verdict = loss.reason === "timeout" ? "mute" : "refused";
+		const spoke = carrier.phase !== "handshake";
+		if (this.#live) this.#climbLost(verdict);
+		else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !this.#isFinal(loss)) {
+			this.#path.webSocketFailed(verdict);
+			this.#change(this.#connecting("poll"));
+			this.#open("poll");
+		} else {
+			if (carrier.transport === "poll") this.#path.pollFailed();
+			this.#failed(loss);
+		}
+	}
+	#climbLost(verdict) {
+		this.#path.climbFailed(verdict);
+		this.#live.resume();
+		this.#planClimb();
+	}
+	#liveLost(carrier, loss) {
+		this.environment.cancel(this.#climbTimer);
+		this.#live = void 0;
+		this.#outbox.unshift(...carrier.drain());
+		const candidate = this.#candidate;
+		if (candidate?.held) return this.#adopt(candidate, this.#terms, true);
+		candidate?.close(1e3, "");
+		this.#candidate = void 0;
+		const young = this.environment.now() - this.#openedAt < GOOD_MS;
+		if (carrier.transport === "ws") this.#path.webSocketLost(young);
+		this.#noteGood();
+		this.#forget(loss);
+		this.#failed(loss);
+	}
+	/** Without a session nothing that was asked will be answered. */
+	#forget(loss) {
+		const { session } = this.#terms;
+		if (loss.reason === "session-gone") this.#terms = {
+			...this.#terms,
+			session: void 0
+		};
+		const keep = new Set(this.#outbox.map(({ slot }) => slot));
+		if (session === void 0) this.#pending.failAll("disconnected", keep);
+	}
+	#noteGood() {
+		if (this.state.status !== "open" || this.environment.now() - this.#openedAt < GOOD_MS) return;
+		this.#attempts = 0;
+		this.#violations = 0;
+		if (this.state.transport === "ws") this.#path.webSocketProved();
+	}
+	#failed(loss) {
+		if (loss.reason === "bad-frame" || VIOLATIONS.has(loss.code ?? 0)) this.#violations += 1;
+		if (this.#isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
+		else this.#retry(loss);
+	}
+	#isFinal({ reason, code = 0 }) {
+		return code >= 3500 && code < 4e3 || code >= 4500 && code < 5e3 || reason === "refused" || reason === "rejected";
+	}
+	#retry(loss) {
+		const { environment } = this;
+		const offline = environment.offline();
+		const retryInMs = (offline || environment.hidden() ? CAP_MS : backoff(this.#attempts, environment.random())) + (loss.retryAfterMs ?? 0);
+		const { retryAfterMs: _, ...why } = loss;
+		this.#attempts += 1;
+		this.#retryIn(retryInMs);
+		const retryAt = environment.now() + retryInMs;
+		this.#change({
+			status: "waiting",
+			retryAt,
+			retryInMs,
+			attempt: this.#attempts,
+			offline,
+			...why
+		});
+	}
+	#retryIn(ms) {
+		this.environment.cancel(this.#retryTimer);
+		this.#retryTimer = this.environment.after(ms, () => this.#connect());
+	}
+	#end(loss) {
+		const { retryAfterMs: _, ...why } = loss;
+		if (loss.code === 3500) why.reason = "replaced";
+		this.#drop("");
+		this.#outbox = [];
+		this.#change({
+			status: "closed",
+			...why
+		});
+		this.#pending.failAll("closed");
+	}
+	/** Lets go of everything that could connect or carry. The session may be resumed. */
+	#drop(reason, code = 1e3) {
+		this.#epoch += 1;
+		this.environment.cancel(this.#retryTimer);
+		this.environment.cancel(this.#climbTimer);
+		const live = this.#live;
+		const candidate = this.#candidate;
+		this.#live = void 0;
+		this.#candidate = void 0;
+		if (live) this.#outbox.unshift(...live.drain());
+		candidate?.close(code, reason);
+		live?.close(code, reason);
+		if (this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
+	}
+	#wake(what) {
+		if (what === "online") this.#path.networkChanged();
+		const { state } = this;
+		const live = this.#live;
+		if (state.status === "waiting") if (what === "offline") this.#change({
+			...state,
+			offline: true
+		});
+		else this.#wakeUp(state);
+		else if (live instanceof WebSocketCarrier) live.probe();
+		else if (what === "online") this.#climb();
+	}
+	#wakeUp(state) {
+		if (state.reason === "busy") return;
+		const retryInMs = Math.round(this.environment.random() * WAKE_MS);
+		this.#retryIn(retryInMs);
+		const retryAt = this.environment.now() + retryInMs;
+		this.#change({
+			...state,
+			offline: this.environment.offline(),
+			retryInMs,
+			retryAt
+		});
+	}
+	#nextSlot() {
+		this.#slots += 1;
+		if (this.#terms.session !== void 0) return this.#slots;
+		return (this.#slots % 16777216).toString(16).padStart(6, "0");
+	}
+	#parcel(id, data, slot) {
+		if (!this.#live) throw new SendError("disconnected", `${id}: there is no connection (${this.state.status})`);
+		if (!/^[^/]+\/.+/.test(id)) throw new SendError("bad-event", `${id}: an event id is "namespace/name"`);
+		if (id.startsWith("chsk/")) throw new SendError("bad-event", `${id}: chsk/ is reserved`);
+		const text = this.#encode(id, data, slot);
+		const { maxMessage } = this.#terms;
+		if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) throw new SendError("too-large", `${id}: the server accepts ${maxMessage} bytes`);
+		if (this.#live.waiting() >= this.#config.maxQueue) throw new SendError("queue-full", `${id}: too much waits to be sent`);
+		return {
+			text,
+			slot
+		};
+	}
+	#encode(id, data, slot) {
+		const sentePost = slot !== null && this.#live?.transport === "poll" && this.#terms.session === void 0;
+		try {
+			return this.codec.encode({
+				id,
+				data,
+				slot: sentePost ? "ajax" : slot
+			});
+		} catch (cause) {
+			throw new SendError("bad-event", `${id}: ${String(cause)}`, { cause });
+		}
+	}
+	#dispatch(parcel) {
+		this.#live?.send(parcel);
+	}
+	#change(now) {
+		const before = this.state;
+		this.state = now;
+		this.#events.state(now, before);
+	}
+};
+function asRequestError(error) {
+	if (error instanceof RequestError) return error;
+	const { code, message, cause } = error;
+	return new RequestError(code ?? "failed", message, void 0, { cause });
+}
+//#endregion
+//#region src/environment.ts
+function browserOrNode(options) {
+	const { document, navigator, location } = globalThis;
+	return {
+		now: () => Date.now(),
+		after: (ms, callback) => setTimeout(callback, ms),
+		cancel: (timer) => clearTimeout(timer),
+		random: options.random ?? Math.random,
+		fetch: options.fetch ?? ((url, init) => fetch(url, {
+			credentials: options.credentials,
+			...init
+		})),
+		WebSocket: options.WebSocket ?? globalThis.WebSocket,
+		page: location?.href,
+		hidden: () => document?.visibilityState === "hidden",
+		offline: () => navigator?.onLine === false,
+		watch,
+		report
+	};
+}
+function watch(changed) {
+	const { document, addEventListener, removeEventListener } = globalThis;
+	const online = () => changed("online");
+	const offline = () => changed("offline");
+	const visible = () => document?.visibilityState === "visible" && changed("visible");
+	addEventListener?.("online", online);
+	addEventListener?.("offline", offline);
+	document?.addEventListener("visibilitychange", visible);
+	return () => {
+		removeEventListener?.("online", online);
+		removeEventListener?.("offline", offline);
+		document?.removeEventListener("visibilitychange", visible);
+	};
+}
+function report(error) {
+	if (typeof reportError === "function") reportError(error);
+	else console.error(error);
+}
+//#endregion
+//#region src/events.ts
+var Events = class {
+	#handlers = /* @__PURE__ */ new Map();
+	#anyHandlers = /* @__PURE__ */ new Set();
+	#stateHandlers = /* @__PURE__ */ new Set();
+	#report;
+	constructor(report) {
+		this.#report = report;
+	}
+	on(id, handler) {
+		const entry = (data) => handler(data);
+		const handlers = this.#handlers.get(id) ?? /* @__PURE__ */ new Set();
+		this.#handlers.set(id, handlers.add(entry));
+		return () => {
+			handlers.delete(entry);
+			if (handlers.size === 0 && this.#handlers.get(id) === handlers) this.#handlers.delete(id);
+		};
+	}
+	onAny(handler) {
+		const entry = (id, data) => handler(id, data);
+		this.#anyHandlers.add(entry);
+		return () => this.#anyHandlers.delete(entry);
+	}
+	onState(handler) {
+		const entry = (now, before) => handler(now, before);
+		this.#stateHandlers.add(entry);
+		return () => this.#stateHandlers.delete(entry);
+	}
+	state(now, before) {
+		for (const handler of [...this.#stateHandlers]) this.#guard(() => handler(now, before));
+	}
+	/** Events of one batch, one after another; what is no event is reported and passed over. */
+	batch(events) {
+		for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") this.#event(event[0], event[1]);
+		else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
+	}
+	#event(id, data) {
+		for (const handler of [...this.#handlers.get(id) ?? []]) this.#guard(() => handler(data));
+		for (const handler of [...this.#anyHandlers]) this.#guard(() => handler(id, data));
+	}
+	#guard(call) {
+		try {
+			const result = call();
+			if (result instanceof Promise) result.catch((error) => this.#report(error));
+		} catch (error) {
+			this.#report(error);
+		}
+	}
+};
+//#endregion
+//#region src/connect.ts
+/** The way in. */
+/**
+* Connects, and stays connected until `close()`. `url` is the server's, or a path on the page's; the protocol is
+* HTTP and WebSocket in turn, whichever the URL names.
+* @throws TypeError when the URL cannot be understood, or completed by a page.
+*/
+function connect(url = "/chsk", options = {}) {
+	return connectIn(browserOrNode(options), url, options);
+}
+/** The same in a world of the caller's: tests bring their own clock and network. */
+function connectIn(environment, url, options) {
+	const events = new Events((error) => environment.report(error));
+	const config = configure(url, options, environment);
+	const connection = new Connection(config, environment, events);
+	return {
+		get state() {
+			return connection.state;
+		},
+		clientId: config.clientId,
+		on: (id, handler) => events.on(id, handler),
+		onAny: (handler) => events.onAny(handler),
+		onState: (handler) => events.onState(handler),
+		send: (id, data) => connection.send(id, data),
+		request: (id, data, requestOptions = {}) => connection.request(id, data, requestOptions),
+		ready: () => ready(connection, events),
+		reconnect: () => connection.reconnect(),
+		close: (code = 1e3, reason = "") => connection.close(code, reason)
+	};
+}
+function ready(connection, events) {
+	return new Promise((resolve, reject) => {
+		let off = () => {};
+		const look = () => {
+			const { state } = connection;
+			if (state.status === "open") resolve();
+			else if (state.status === "closed") reject(new ConnectError(state));
+			else return;
+			off();
+		};
+		off = events.onState(look);
+		look();
+	});
+}
+//#endregion
+export { ConnectError, RequestError, SendError, connect, json };

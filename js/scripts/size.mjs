@@ -1,0 +1,25 @@
+// The core with JSON, minified and gzipped, as a page would load it.
+
+import { fileURLToPath } from "node:url";
+import { gzipSync } from "node:zlib";
+import { build } from "esbuild";
+
+const LIMIT = 7.5 * 1024;
+const entry = (name) => fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url));
+
+async function size(contents) {
+  const stdin = { contents, resolveDir: fileURLToPath(new URL("..", import.meta.url)) };
+  const { outputFiles } = await build({
+    stdin,
+    bundle: true,
+    minify: true,
+    format: "esm",
+    target: "es2022",
+    write: false,
+  });
+  return gzipSync(outputFiles[0].contents, { level: 9 }).length;
+}
+
+const core = await size(`export { connect, json } from ${JSON.stringify(entry("index"))}`);
+console.log(`core with JSON: ${core} bytes min+gzip (limit ${LIMIT})`);
+if (core > LIMIT) process.exit(1);

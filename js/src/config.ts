@@ -1,0 +1,66 @@
+/** Options with their defaults, checked once. */
+
+import { json } from "./codec/json.js";
+import type { Codec } from "./codec.js";
+import type { Environment } from "./environment.js";
+import type { Terms } from "./transport/carrier.js";
+import type { Options, Transport } from "./types.js";
+import { resolveUrl, webSocketUrl, withQuery } from "./url.js";
+
+export interface Config {
+  codec: Codec;
+  transports: readonly Transport[];
+  requestTimeoutMs: number;
+  handshakeTimeoutMs: number;
+  maxQueue: number;
+  headers: Record<string, string>;
+  clientId: string;
+  /** What is assumed of a server that says nothing of itself. */
+  senteTerms: Terms;
+  csrfToken(): string | undefined | Promise<string | undefined>;
+  url(transport: Transport, query: Record<string, string>, token: string | undefined): string;
+}
+
+/** Half of Sente's 20 s, as its own client does; it holds polls for up to a minute. */
+const SENTE: Terms = {
+  session: undefined,
+  pingMs: 10_000,
+  pingTimeoutMs: 5000,
+  pollMs: 50_000,
+  maxMessage: Number.POSITIVE_INFINITY,
+};
+
+/** @throws TypeError when the URL cannot be understood or completed. */
+export function configure(url: string, options: Options, environment: Environment): Config {
+  const { codec = json(), clientId = uuid(environment), wire = "tsugi", csrfToken, params } = options;
+  const http = resolveUrl(url, options, environment.page);
+  const ws = webSocketUrl(http);
+  const asking = wire === "tsugi" ? { tsugi: "1", codec: codec.name } : undefined;
+  return {
+    codec,
+    clientId,
+    transports: options.transports ?? ["ws", "poll"],
+    requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
+    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3000,
+    maxQueue: options.maxQueue ?? 1000,
+    headers: options.headers ?? {},
+    senteTerms: SENTE,
+    csrfToken: typeof csrfToken === "function" ? csrfToken : () => csrfToken,
+    url: (transport, query, token) => {
+      // Only plain Sente needs it here, where logs see it; Tsugi gets it in hello.
+      const csrf =
+        transport === "ws" && wire === "sente" && token !== undefined ? { "csrf-token": token } : undefined;
+      const all = { ...params, "client-id": clientId, ...asking, ...csrf, ...query };
+      return withQuery(transport === "ws" ? ws : http, all);
+    },
+  };
+}
+
+/** `crypto.randomUUID` exists on secure pages only. */
+function uuid(environment: Environment): string {
+  const { crypto } = globalThis;
+  if (crypto?.randomUUID) return crypto.randomUUID();
+  const bytes =
+    crypto?.getRandomValues(new Uint8Array(16)) ?? new Uint8Array(16).map(() => environment.random() * 256);
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

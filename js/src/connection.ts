@@ -1,0 +1,513 @@
+/** The client's end of one logical connection: what is tried, what is open, what waits. */
+
+import { backoff, CAP_MS } from "./backoff.js";
+import type { Incoming, Slot } from "./codec.js";
+import type { Config } from "./config.js";
+import type { Environment, Timer } from "./environment.js";
+import { RequestError, SendError, type SendErrorCode } from "./errors.js";
+import type { Events } from "./events.js";
+import { readHandshake, readWelcome } from "./handshake.js";
+import { Path } from "./path.js";
+import { Pending } from "./pending.js";
+import type { Loss, State, Verdict } from "./state.js";
+import type { Carrier, Host, Parcel, Terms } from "./transport/carrier.js";
+import { PollCarrier } from "./transport/poll.js";
+import { WebSocketCarrier } from "./transport/websocket.js";
+import type { RequestOptions, Transport } from "./types.js";
+
+/** After so long the connection counts as good, and the next loss as a first one. */
+const GOOD_MS = 5000;
+/** Broken rules in a row, after which nothing is tried any more. */
+const MAX_VIOLATIONS = 3;
+const VIOLATIONS = new Set([1002, 1003, 1007, 1008, 1009]);
+/** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
+const WAKE_MS = 250;
+/** How long the last poll may take to come back after a WebSocket took over. */
+const LAST_POLL_MS = 5000;
+
+type User = { user: string | null; data: unknown };
+
+export class Connection implements Host {
+  state: State;
+  readonly environment: Environment;
+  readonly codec: Config["codec"];
+  readonly #config: Config;
+  readonly #events: Events;
+  readonly #path: Path;
+  readonly #pending: Pending;
+  /** What events travel on. */
+  #live: Carrier | undefined;
+  /** What is being opened: instead of a live carrier, or, while polling, to take over from it. */
+  #candidate: Carrier | undefined;
+  #user: User = { user: null, data: undefined };
+  #terms: Terms;
+  /** Accepted, and certainly not sent: goes out first on the next carrier. */
+  #outbox: Parcel[] = [];
+  #token: string | undefined;
+  #slots = 0;
+  #attempts = 0;
+  #violations = 0;
+  #openedAt = 0;
+  /** Tells an attempt whose token came too late that it is over. */
+  #epoch = 0;
+  #retryTimer: Timer;
+  #climbTimer: Timer;
+  #over = false;
+  readonly #unwatch: () => void;
+
+  constructor(config: Config, environment: Environment, events: Events) {
+    this.#config = config;
+    this.environment = environment;
+    this.codec = config.codec;
+    this.#events = events;
+    this.#terms = config.senteTerms;
+    this.#pending = new Pending(environment);
+    this.#path = new Path(config.transports, environment.WebSocket !== undefined);
+    this.state = this.#connecting(this.#path.first() ?? "ws");
+    this.#unwatch = environment.watch((what) => this.#wake(what));
+    this.#connect();
+  }
+
+  // Commands.
+
+  send(id: string, data: unknown): void {
+    this.#dispatch(this.#parcel(id, data, null));
+  }
+
+  request(id: string, data: unknown, options: RequestOptions): Promise<unknown> {
+    const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
+    try {
+      if (signal?.aborted) throw new RequestError("aborted");
+      if (this.#pending.size >= this.#config.maxQueue)
+        throw new SendError("queue-full", "too many requests wait");
+      const slot = this.#nextSlot();
+      const parcel = this.#parcel(id, data, slot);
+      // Waits before it is sent: the reply cannot come too early, and a failure to send removes it again.
+      const reply = this.#pending.add(slot, timeoutMs, signal);
+      this.#dispatch(parcel);
+      return reply;
+    } catch (error) {
+      return Promise.reject(asRequestError(error));
+    }
+  }
+
+  reconnect(): void {
+    if (this.#over) throw new SendError("disconnected", "close() was called: connect anew");
+    this.#drop("reconnect");
+    this.#attempts = 0;
+    this.#violations = 0;
+    this.#path.networkChanged();
+    this.#path.pollFailed();
+    this.#connect();
+  }
+
+  close(code: number, reason: string): void {
+    if (this.#over) return;
+    this.#over = true;
+    this.#unwatch();
+    this.#drop(reason, code);
+    this.#end({ reason: "closed", code, message: reason || undefined });
+  }
+
+  // What carriers ask and say.
+
+  url(transport: Transport, query: Record<string, string>): string {
+    return this.#config.url(transport, query, this.#token);
+  }
+
+  headers(): Record<string, string> {
+    const { headers } = this.#config;
+    return this.#token === undefined ? headers : { ...headers, "X-CSRF-Token": this.#token };
+  }
+
+  settle(slot: Slot, reply: unknown): void {
+    this.#pending.settle(slot, reply);
+  }
+
+  refused(parcels: Parcel[], httpStatus: number): void {
+    const code = httpStatus === 413 ? "too-large" : "bad-event";
+    const message = `the server did not take it (${httpStatus})`;
+    for (const { slot } of parcels) {
+      if (slot === null) this.environment.report(new SendError(code, message));
+      else this.#pending.fail(slot, new RequestError(code, message));
+    }
+  }
+
+  receive(carrier: Carrier, packets: Incoming[]): void {
+    for (const packet of packets) {
+      if (carrier !== this.#live && carrier !== this.#candidate) return;
+      if (carrier.held) carrier.held.push(packet);
+      else if (!this.#understands(carrier, packet)) return this.#misunderstood(carrier);
+    }
+  }
+
+  lost(carrier: Carrier, loss: Loss): void {
+    if (carrier === this.#live) this.#liveLost(carrier, loss);
+    else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
+  }
+
+  // Connecting.
+
+  #connect(): void {
+    const transport = this.#path.first();
+    if (!transport) return this.#end({ reason: "no-transport" });
+    this.#change(this.#connecting(transport));
+    this.#withToken(() => this.#open(transport));
+  }
+
+  #connecting(transport: Transport): State {
+    return { status: "connecting", transport, attempt: this.#attempts, offline: this.environment.offline() };
+  }
+
+  /** Opens in the same turn when the token is at hand: a page's first connection should not wait. */
+  #withToken(then: () => void): void {
+    this.#epoch += 1;
+    const epoch = this.#epoch;
+    const proceed = (token: string | undefined) => {
+      if (epoch !== this.#epoch) return;
+      this.#token = token;
+      then();
+    };
+    const failed = (error: unknown) => {
+      if (epoch !== this.#epoch) return;
+      if (this.#live) this.#planClimb();
+      else this.#retry({ reason: "token", message: String(error) });
+    };
+    try {
+      const token = this.#config.csrfToken();
+      if (token instanceof Promise) token.then(proceed, failed);
+      else proceed(token);
+    } catch (error) {
+      failed(error);
+    }
+  }
+
+  #open(transport: Transport): void {
+    this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
+    this.#candidate.start(this.#config.handshakeTimeoutMs);
+  }
+
+  #misunderstood(carrier: Carrier): void {
+    carrier.close(1000, "bad frame");
+    this.lost(carrier, { reason: "bad-frame" });
+  }
+
+  /** @returns whether the server may say this now. */
+  #understands(carrier: Carrier, packet: Incoming): boolean {
+    if (carrier.phase === "handshake") return this.#handshake(carrier, packet.payload);
+    if (carrier.phase === "welcome") return this.#welcome(carrier, packet.payload);
+    if (packet.slot !== null) this.settle(packet.slot, packet.payload);
+    else return this.#message(carrier, packet.payload);
+    return true;
+  }
+
+  #handshake(carrier: Carrier, payload: unknown): boolean {
+    const handshake = readHandshake(payload, this.#config.senteTerms);
+    if (!handshake) return false;
+    const { user, data, terms } = handshake;
+    this.#user = { user, data };
+    // Without the extension nothing names a session that could go on.
+    if (!terms) this.#adopt(carrier, this.#config.senteTerms, false);
+    else this.#sayHello(carrier, terms);
+    return true;
+  }
+
+  #sayHello(carrier: Carrier, terms: Omit<Terms, "session">): void {
+    const { session } = this.#terms;
+    this.#terms = { ...terms, session };
+    const csrf = carrier.transport === "ws" ? this.#token : undefined;
+    const hello = { ...(session !== undefined && { session }), ...(csrf !== undefined && { csrf }) };
+    const text = this.codec.encode({ id: "chsk/hello", data: hello, slot: null });
+    carrier.phase = "welcome";
+    const say = () => carrier === this.#candidate && carrier.hello(text, this.#config.handshakeTimeoutMs);
+    if (this.#live instanceof PollCarrier) this.#live.cede(say);
+    else say();
+  }
+
+  #welcome(carrier: Carrier, payload: unknown): boolean {
+    const welcome = readWelcome(payload);
+    if (!welcome) return false;
+    const terms = { ...this.#terms, session: welcome.session };
+    const adopt = () => this.#adopt(carrier, terms, welcome.resumed);
+    if (!(this.#live instanceof PollCarrier)) adopt();
+    else {
+      carrier.held = [];
+      this.#live.whenSilent(LAST_POLL_MS, adopt);
+    }
+    return true;
+  }
+
+  /** The server has taken this carrier: from now on events travel on it. */
+  #adopt(carrier: Carrier, terms: Terms, resumed: boolean): void {
+    const before = this.#live;
+    if (before) this.#outbox.unshift(...before.drain());
+    before?.close(1000, "taken over");
+    this.#noteGood();
+    this.#openedAt = this.environment.now();
+    this.#live = carrier;
+    this.#candidate = undefined;
+    this.#terms = terms;
+    carrier.phase = "open";
+    const { held = [] } = carrier;
+    carrier.held = undefined;
+    if (carrier.transport === "ws") this.#path.webSocketOpened();
+    if (!resumed) this.#pending.failAll("disconnected", new Set(this.#outbox.map(({ slot }) => slot)));
+    carrier.begin(terms);
+    for (const parcel of this.#outbox.splice(0)) carrier.send(parcel);
+    const why: Verdict = carrier.transport === "ws" ? "fine" : this.#path.verdict;
+    this.#change({ status: "open", transport: carrier.transport, ...this.#user, resumed, why });
+    this.receive(carrier, held);
+    if (carrier === this.#live) this.#planClimb();
+  }
+
+  // Being open.
+
+  #message(carrier: Carrier, payload: unknown): boolean {
+    if (typeof payload === "string") return this.#control(carrier, payload, undefined);
+    if (!Array.isArray(payload)) return false;
+    if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
+    this.#events.batch(payload);
+    return true;
+  }
+
+  #control(carrier: Carrier, id: string, data: unknown): boolean {
+    if (id === "chsk/ws-ping") this.#pong(carrier);
+    else if (id === "chsk/close") this.#closedByServer(carrier, data);
+    else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
+    else return id === "chsk/timeout" || id === "chsk/dummy-cb-200" || id === "chsk/welcome";
+    return true;
+  }
+
+  #pong(carrier: Carrier): void {
+    const text = this.codec.encode({ id: "chsk/ws-pong", data: undefined, slot: null });
+    carrier.send({ text, slot: null });
+  }
+
+  #closedByServer(carrier: Carrier, data: unknown): void {
+    const { code, reason } = Object(data) as Record<string, unknown>;
+    carrier.close(1000, "");
+    this.lost(carrier, {
+      reason: "server",
+      code: typeof code === "number" ? code : 1000,
+      message: typeof reason === "string" ? reason : undefined,
+    });
+  }
+
+  /** A poll is answered with a handshake when the server has forgotten us. Sente just goes on. */
+  #unaskedHandshake(carrier: Carrier, payload: unknown): boolean {
+    const handshake = readHandshake(payload, this.#config.senteTerms);
+    if (!handshake) return false;
+    if (this.#terms.session === undefined) {
+      this.#user = { user: handshake.user, data: handshake.data };
+      if (this.state.status === "open") this.#change({ ...this.state, ...this.#user, resumed: false });
+      return true;
+    }
+    carrier.close(1000, "");
+    this.lost(carrier, { reason: "session-gone" });
+    return true;
+  }
+
+  #planClimb(): void {
+    this.environment.cancel(this.#climbTimer);
+    // Two carriers of one client are two clients to plain Sente: events would come twice.
+    if (this.#live?.transport !== "poll" || this.#terms.session === undefined) return;
+    const ms = this.#path.climbAfter(this.environment.random());
+    if (ms !== undefined) this.#climbTimer = this.environment.after(ms, () => this.#climb());
+  }
+
+  #climb(): void {
+    if (this.#live?.transport !== "poll" || this.#candidate || this.#terms.session === undefined) return;
+    if (!this.#path.allows("ws")) return;
+    this.environment.cancel(this.#climbTimer);
+    this.#withToken(() => {
+      if (this.#live?.transport === "poll" && !this.#candidate) this.#open("ws");
+    });
+  }
+
+  // Losing it.
+
+  #candidateLost(carrier: Carrier, loss: Loss): void {
+    // Welcomed already: the session is its own, and what it brought is ours. It only has to be heard in its turn.
+    if (carrier.held && this.#live instanceof PollCarrier) {
+      this.#live.whenSilent(LAST_POLL_MS, () => {
+        this.#adopt(carrier, this.#terms, true);
+        this.lost(carrier, loss);
+      });
+      return;
+    }
+    this.#candidate = undefined;
+    const verdict: Verdict = loss.reason === "timeout" ? "mute" : "refused";
+    const spoke = carrier.phase !== "handshake";
+    if (this.#live) this.#climbLost(verdict);
+    else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !this.#isFinal(loss)) {
+      this.#path.webSocketFailed(verdict);
+      this.#change(this.#connecting("poll"));
+      this.#open("poll");
+    } else {
+      if (carrier.transport === "poll") this.#path.pollFailed();
+      this.#failed(loss);
+    }
+  }
+
+  #climbLost(verdict: Verdict): void {
+    this.#path.climbFailed(verdict);
+    (this.#live as PollCarrier).resume();
+    this.#planClimb();
+  }
+
+  #liveLost(carrier: Carrier, loss: Loss): void {
+    this.environment.cancel(this.#climbTimer);
+    this.#live = undefined;
+    this.#outbox.unshift(...carrier.drain());
+    const candidate = this.#candidate;
+    if (candidate?.held) return this.#adopt(candidate, this.#terms, true);
+    candidate?.close(1000, "");
+    this.#candidate = undefined;
+    const young = this.environment.now() - this.#openedAt < GOOD_MS;
+    if (carrier.transport === "ws") this.#path.webSocketLost(young);
+    this.#noteGood();
+    this.#forget(loss);
+    this.#failed(loss);
+  }
+
+  /** Without a session nothing that was asked will be answered. */
+  #forget(loss: Loss): void {
+    const { session } = this.#terms;
+    if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
+    const keep = new Set(this.#outbox.map(({ slot }) => slot));
+    if (session === undefined) this.#pending.failAll("disconnected", keep);
+  }
+
+  #noteGood(): void {
+    if (this.state.status !== "open" || this.environment.now() - this.#openedAt < GOOD_MS) return;
+    this.#attempts = 0;
+    this.#violations = 0;
+    if (this.state.transport === "ws") this.#path.webSocketProved();
+  }
+
+  #failed(loss: Loss): void {
+    if (loss.reason === "bad-frame" || VIOLATIONS.has(loss.code ?? 0)) this.#violations += 1;
+    if (this.#isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
+    else this.#retry(loss);
+  }
+
+  #isFinal({ reason, code = 0 }: Loss): boolean {
+    const told = (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
+    return told || reason === "refused" || reason === "rejected";
+  }
+
+  #retry(loss: Loss): void {
+    const { environment } = this;
+    const offline = environment.offline();
+    const slow = offline || environment.hidden();
+    const waitMs = slow ? CAP_MS : backoff(this.#attempts, environment.random());
+    const retryInMs = waitMs + (loss.retryAfterMs ?? 0);
+    const { retryAfterMs: _, ...why } = loss;
+    this.#attempts += 1;
+    this.#retryIn(retryInMs);
+    const retryAt = environment.now() + retryInMs;
+    this.#change({ status: "waiting", retryAt, retryInMs, attempt: this.#attempts, offline, ...why });
+  }
+
+  #retryIn(ms: number): void {
+    this.environment.cancel(this.#retryTimer);
+    this.#retryTimer = this.environment.after(ms, () => this.#connect());
+  }
+
+  #end(loss: Loss): void {
+    const { retryAfterMs: _, ...why } = loss;
+    if (loss.code === 3500) why.reason = "replaced";
+    this.#drop("");
+    this.#outbox = [];
+    this.#change({ status: "closed", ...why });
+    this.#pending.failAll("closed");
+  }
+
+  /** Lets go of everything that could connect or carry. The session may be resumed. */
+  #drop(reason: string, code = 1000): void {
+    this.#epoch += 1;
+    this.environment.cancel(this.#retryTimer);
+    this.environment.cancel(this.#climbTimer);
+    const live = this.#live;
+    const candidate = this.#candidate;
+    this.#live = undefined;
+    this.#candidate = undefined;
+    if (live) this.#outbox.unshift(...live.drain());
+    candidate?.close(code, reason);
+    live?.close(code, reason);
+    if (this.#terms.session === undefined) this.#forget({ reason: "reconnect" });
+  }
+
+  // The world.
+
+  #wake(what: "online" | "offline" | "visible"): void {
+    if (what === "online") this.#path.networkChanged();
+    const { state } = this;
+    const live = this.#live;
+    if (state.status === "waiting") {
+      if (what === "offline") this.#change({ ...state, offline: true });
+      else this.#wakeUp(state);
+    } else if (live instanceof WebSocketCarrier) {
+      // The network may be another one, on which this socket is dead without a sign.
+      live.probe();
+    } else if (what === "online") this.#climb();
+  }
+
+  #wakeUp(state: State & { status: "waiting" }): void {
+    // A server that named a time meant it.
+    if (state.reason === "busy") return;
+    const retryInMs = Math.round(this.environment.random() * WAKE_MS);
+    this.#retryIn(retryInMs);
+    const retryAt = this.environment.now() + retryInMs;
+    this.#change({ ...state, offline: this.environment.offline(), retryInMs, retryAt });
+  }
+
+  // Sending.
+
+  #nextSlot(): Slot {
+    this.#slots += 1;
+    if (this.#terms.session !== undefined) return this.#slots;
+    return (this.#slots % 0x1000000).toString(16).padStart(6, "0");
+  }
+
+  #parcel(id: string, data: unknown, slot: Slot): Parcel {
+    if (!this.#live)
+      throw new SendError("disconnected", `${id}: there is no connection (${this.state.status})`);
+    if (!/^[^/]+\/.+/.test(id)) throw new SendError("bad-event", `${id}: an event id is "namespace/name"`);
+    if (id.startsWith("chsk/")) throw new SendError("bad-event", `${id}: chsk/ is reserved`);
+    const text = this.#encode(id, data, slot);
+    const { maxMessage } = this.#terms;
+    if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) {
+      throw new SendError("too-large", `${id}: the server accepts ${maxMessage} bytes`);
+    }
+    if (this.#live.waiting() >= this.#config.maxQueue) {
+      throw new SendError("queue-full", `${id}: too much waits to be sent`);
+    }
+    return { text, slot };
+  }
+
+  #encode(id: string, data: unknown, slot: Slot): string {
+    const sentePost = slot !== null && this.#live?.transport === "poll" && this.#terms.session === undefined;
+    try {
+      return this.codec.encode({ id, data, slot: sentePost ? "ajax" : slot });
+    } catch (cause) {
+      throw new SendError("bad-event", `${id}: ${String(cause)}`, { cause });
+    }
+  }
+
+  #dispatch(parcel: Parcel): void {
+    this.#live?.send(parcel);
+  }
+
+  #change(now: State): void {
+    const before = this.state;
+    this.state = now;
+    this.#events.state(now, before);
+  }
+}
+
+function asRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  const { code, message, cause } = error as SendError;
+  return new RequestError((code as SendErrorCode | undefined) ?? "failed", message, undefined, { cause });
+}

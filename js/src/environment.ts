@@ -1,0 +1,62 @@
+/** What the client asks of the world, in one object, so that a test can be the world. */
+import type { Fetch, Options, WebSocketConstructor } from "./types.js";
+
+export type Timer = unknown;
+
+export interface Environment {
+  now(): number;
+  /** Calls back once after `ms`. */
+  after(ms: number, callback: () => void): Timer;
+  cancel(timer: Timer): void;
+  /** 0 … 1. */
+  random(): number;
+  fetch: Fetch;
+  WebSocket: WebSocketConstructor | undefined;
+  /** The address of the page, when there is one. */
+  page: string | undefined;
+  /** The page cannot be seen. */
+  hidden(): boolean;
+  /** The browser says that there is no network. */
+  offline(): boolean;
+  /** Calls `changed` when either of these two may have changed. Returns how to stop it. */
+  watch(changed: (what: "online" | "offline" | "visible") => void): () => void;
+  /** An application's handler threw: told to whoever looks after such errors, and no more. */
+  report(error: unknown): void;
+}
+
+export function browserOrNode(options: Options): Environment {
+  const { document, navigator, location } = globalThis as Partial<typeof globalThis>;
+  return {
+    now: () => Date.now(),
+    after: (ms, callback) => setTimeout(callback, ms),
+    cancel: (timer) => clearTimeout(timer as ReturnType<typeof setTimeout>),
+    random: options.random ?? Math.random,
+    fetch: options.fetch ?? ((url, init) => fetch(url, { credentials: options.credentials, ...init })),
+    WebSocket: options.WebSocket ?? (globalThis as { WebSocket?: WebSocketConstructor }).WebSocket,
+    page: location?.href,
+    hidden: () => document?.visibilityState === "hidden",
+    offline: () => navigator?.onLine === false,
+    watch,
+    report,
+  };
+}
+
+function watch(changed: (what: "online" | "offline" | "visible") => void): () => void {
+  const { document, addEventListener, removeEventListener } = globalThis as Partial<typeof globalThis>;
+  const online = () => changed("online");
+  const offline = () => changed("offline");
+  const visible = () => document?.visibilityState === "visible" && changed("visible");
+  addEventListener?.("online", online);
+  addEventListener?.("offline", offline);
+  document?.addEventListener("visibilitychange", visible);
+  return () => {
+    removeEventListener?.("online", online);
+    removeEventListener?.("offline", offline);
+    document?.removeEventListener("visibilitychange", visible);
+  };
+}
+
+function report(error: unknown): void {
+  if (typeof reportError === "function") reportError(error);
+  else console.error(error);
+}

@@ -1,0 +1,40 @@
+/** What the server says before anything else. */
+import type { Terms } from "./transport/carrier.js";
+
+export interface Handshake {
+  user: string | null;
+  data: unknown;
+  /** `undefined` from a server without the extension. */
+  terms: Omit<Terms, "session"> | undefined;
+}
+
+/** `[:chsk/handshake [uid csrf data extension]]`; `defaults` fill in what the extension leaves out. */
+export function readHandshake(payload: unknown, defaults: Terms): Handshake | undefined {
+  if (!Array.isArray(payload) || payload[0] !== "chsk/handshake" || !Array.isArray(payload[1]))
+    return undefined;
+  const [uid, , data, extension] = payload[1] as unknown[];
+  const nobody = uid === null || uid === undefined || uid === "sente/nil-uid";
+  return { user: nobody ? null : String(uid), data, terms: readTerms(extension, defaults) };
+}
+
+function readTerms(extension: unknown, defaults: Terms): Omit<Terms, "session"> | undefined {
+  const terms = Object(extension) as Record<string, unknown>;
+  if (!terms.tsugi) return undefined;
+  const number = (name: string, otherwise: number): number => {
+    const value = Number(terms[name]);
+    return value > 0 ? value : otherwise;
+  };
+  return {
+    maxMessage: number("max-message", 65_536),
+    pingMs: number("ping-ms", 25_000),
+    pingTimeoutMs: number("ping-timeout-ms", defaults.pingTimeoutMs),
+    pollMs: number("poll-ms", 20_000),
+  };
+}
+
+/** `[:chsk/welcome {:session "…", :outcome :resumed}]` */
+export function readWelcome(payload: unknown): { session: string; resumed: boolean } | undefined {
+  if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return undefined;
+  const { session, outcome } = Object(payload[1]) as Record<string, unknown>;
+  return typeof session === "string" ? { session, resumed: outcome === "resumed" } : undefined;
+}

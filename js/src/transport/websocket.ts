@@ -1,0 +1,111 @@
+/** One WebSocket. */
+import type { WebSocketLike } from "../types.js";
+import { Carrier, type Parcel, type Terms } from "./carrier.js";
+
+/** Slots of requests begin at 1. */
+const PING_SLOT = 0;
+const NO_PONG = 3001;
+/** A socket that cannot get rid of more bytes than this is as good as stuck. */
+const MAX_BUFFERED = 16 * 1024 * 1024;
+
+export class WebSocketCarrier extends Carrier {
+  override readonly transport = "ws";
+  #socket: WebSocketLike | undefined;
+  #terms: Terms | undefined;
+  #heardAt = 0;
+
+  override start(handshakeTimeoutMs: number): void {
+    const late = () => this.fail({ reason: "timeout", message: "no handshake in time" });
+    this.within(handshakeTimeoutMs, late);
+    const { WebSocket } = this.host.environment;
+    try {
+      if (!WebSocket) throw new TypeError("no WebSocket constructor");
+      this.#listen(new WebSocket(this.host.url("ws", {})));
+    } catch (error) {
+      this.within(0, () => this.fail({ reason: "network", message: String(error) }));
+    }
+  }
+
+  override hello(text: string, timeoutMs: number): void {
+    this.within(timeoutMs, () => this.fail({ reason: "timeout", message: "no welcome in time" }));
+    this.#write(text);
+  }
+
+  override begin(terms: Terms): void {
+    this.#terms = terms;
+    this.#heardAt = this.host.environment.now();
+    this.#listenFor(terms.pingMs);
+  }
+
+  override send(parcel: Parcel): void {
+    this.#write(parcel.text);
+  }
+
+  override drain(): Parcel[] {
+    return [];
+  }
+
+  override waiting(): number {
+    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED ? Number.POSITIVE_INFINITY : 0;
+  }
+
+  /** Asks whether anyone is there, without waiting for silence. */
+  probe(): void {
+    const terms = this.#terms;
+    if (!terms || this.done) return;
+    const askedAt = this.host.environment.now();
+    const slot = terms.session === undefined ? "000000" : PING_SLOT;
+    this.#write(this.host.codec.encode({ id: "chsk/ws-ping", data: undefined, slot }));
+    this.within(terms.pingTimeoutMs, () => {
+      if (this.#heardAt > askedAt) this.#listenFor(terms.pingMs);
+      else this.fail({ reason: "timeout", code: NO_PONG, message: "no answer to a ping" }, NO_PONG);
+    });
+  }
+
+  // The handlers stay when the carrier is done: the `ws` package throws errors that nobody listens to.
+  #listen(socket: WebSocketLike): void {
+    this.#socket = socket;
+    socket.binaryType = "arraybuffer";
+    socket.onmessage = (event: { data: unknown }) => this.#message(event.data);
+    socket.onerror = () => {};
+    socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
+      this.fail({ reason: code === 1006 ? "network" : "server", code, message: reason || undefined });
+    };
+  }
+
+  #message(data: unknown): void {
+    if (this.done) return;
+    this.#heardAt = this.host.environment.now();
+    if (typeof data !== "string") return this.fail({ reason: "bad-frame", message: "a binary message" });
+    const packets = this.decode(data);
+    if (packets) this.host.receive(this, packets);
+  }
+
+  /** Waits until nothing was heard for so long, then pings. */
+  #listenFor(ms: number): void {
+    const { environment } = this.host;
+    const pingMs = this.#terms?.pingMs ?? ms;
+    this.within(ms, () => {
+      const silentMs = environment.now() - this.#heardAt;
+      if (silentMs >= pingMs) this.probe();
+      else this.#listenFor(pingMs - silentMs);
+    });
+  }
+
+  #write(text: string): void {
+    if (this.done) return;
+    try {
+      this.#socket?.send(text);
+    } catch (error) {
+      this.within(0, () => this.fail({ reason: "network", message: String(error) }));
+    }
+  }
+
+  protected override release(code: number, reason: string): void {
+    try {
+      this.#socket?.close(code, reason);
+    } catch {
+      this.#socket?.close();
+    }
+  }
+}

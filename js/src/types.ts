@@ -1,0 +1,119 @@
+/** The words of the public interface. */
+import type { Codec } from "./codec.js";
+import type { State } from "./state.js";
+
+/** What a request sends and what its reply holds. */
+export interface Exchange {
+  data: unknown;
+  reply: unknown;
+}
+
+/** The part of an exchange that is sent: an entry of `ClientEvents` is an {@link Exchange}, or the bare data. */
+export type DataOf<E> = E extends { data: infer D; reply: unknown } ? D : E;
+/** The reply of an exchange; `unknown` for an event that is declared by its data alone. */
+export type ReplyOf<E> = E extends { data: unknown; reply: infer R } ? R : unknown;
+
+/** The arguments after the id: an event without data is sent without. */
+export type DataArguments<E> = [DataOf<E>] extends [undefined]
+  ? [data?: undefined]
+  : unknown extends DataOf<E>
+    ? [data?: unknown]
+    : [data: DataOf<E>];
+
+/** A way to reach the server: a WebSocket, or long-poll. */
+export type Transport = "ws" | "poll";
+
+/** The part of a WebSocket that is used: the browser's has it, and so has the one of the `ws` package. */
+export interface WebSocketLike {
+  binaryType: unknown;
+  readonly bufferedAmount: number;
+  onopen: unknown;
+  onmessage: unknown;
+  onclose: unknown;
+  onerror: unknown;
+  send(data: string | Uint8Array<ArrayBuffer>): void;
+  close(code?: number, reason?: string): void;
+}
+
+export type WebSocketConstructor = new (url: string) => WebSocketLike;
+export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
+
+/** Options of `connect`; every one has a default. */
+export interface Options {
+  /** How values become text. Default: JSON. The server must offer it. */
+  codec?: Codec;
+  /** The application's CSRF token, or how to get it; asked for again at every attempt to connect. Default: none. */
+  csrfToken?: string | (() => string | undefined | Promise<string | undefined>);
+  /** Query parameters of every request. Seen by proxies and logs: no secrets. */
+  params?: Record<string, string>;
+  /** Headers of every HTTP request. A browser's WebSocket cannot carry any. */
+  headers?: Record<string, string>;
+  /** Names this client for its whole life. Default: a random UUID. It is a secret towards plain Sente servers. */
+  clientId?: string;
+  /** What may be used, in this order of preference. Default: `["ws", "poll"]`. */
+  transports?: readonly Transport[];
+  /** How long a request waits for its reply when it does not say so itself, in ms. Default: 10 000. */
+  requestTimeoutMs?: number;
+  /** How long a WebSocket may take until the server's handshake has come, in ms. Default: 3000. */
+  handshakeTimeoutMs?: number;
+  /** Packets that may wait to be sent, and requests that may wait for replies. Default: 1000 each. */
+  maxQueue?: number;
+  /** Which cookies HTTP requests carry. Default: `"same-origin"`. */
+  credentials?: RequestCredentials;
+  /**
+   * `"tsugi"` (default) asks for the extension and still understands a Sente server that knows nothing of it.
+   * `"sente"` does not ask, and puts the CSRF token of a WebSocket into its URL, where such a server wants it.
+   */
+  wire?: "tsugi" | "sente";
+  /** `"http:"`, `"https:"`, or the page's. */
+  protocol?: string;
+  /** Another host than the page's (or the URL's). An IPv6 address may stand without brackets. */
+  host?: string;
+  /** Another port than the page's (or the URL's); `""` is the protocol's own. */
+  port?: number | string;
+  /** The constructor of WebSockets. Default: the global one; Node 20 has none, pass that of the `ws` package. */
+  WebSocket?: WebSocketConstructor;
+  /** Default: the global `fetch`. */
+  fetch?: Fetch;
+  /** Random numbers in 0 … 1 for waits. Default: `Math.random`. */
+  random?: () => number;
+}
+
+/** Options of one request. */
+export interface RequestOptions {
+  /** How long to wait for the reply, in ms, counted from the call. Default: `requestTimeoutMs` of the connection. */
+  timeoutMs?: number;
+  /** Gives the request up; it then fails with `aborted`. */
+  signal?: AbortSignal;
+}
+
+/** What `connect` returns. */
+export interface Client<ServerEvents extends object, ClientEvents extends object> {
+  /** How things are; a new object at every change. */
+  readonly state: State;
+  /** Names this client towards the server. */
+  readonly clientId: string;
+  /** Calls `handler` with the data of every such event. Returns how to stop it. */
+  on<K extends keyof ServerEvents & string>(id: K, handler: (data: ServerEvents[K]) => void): () => void;
+  /** Calls `handler` with every event, after the handlers of its id. Returns how to stop it. */
+  onAny(handler: (id: string, data: unknown) => void): () => void;
+  /**
+   * Sends an event. That it was accepted means that there is a connection, not that the event has arrived.
+   * @throws SendError `disconnected` when there is no connection, `too-large`, `queue-full` or `bad-event`.
+   */
+  send<K extends keyof ClientEvents & string>(id: K, ...data: DataArguments<ClientEvents[K]>): void;
+  /** Sends an event and waits for the reply. Always settles; a failure is a `RequestError`. */
+  request<K extends keyof ClientEvents & string>(
+    id: K,
+    data: DataOf<ClientEvents[K]>,
+    options?: RequestOptions,
+  ): Promise<ReplyOf<ClientEvents[K]>>;
+  /** Calls `handler` at every change of state. Returns how to stop it. */
+  onState(handler: (now: State, before: State) => void): () => void;
+  /** Resolves when there is a connection, at once if there is; rejects with a `ConnectError` when there will be none. */
+  ready(): Promise<void>;
+  /** Drops the connection there is, or the wait for one, and connects now: after a login, or on a "try now" button. */
+  reconnect(): void;
+  /** Ends the connection for good. What waits for a reply fails with `closed`. */
+  close(code?: number, reason?: string): void;
+}
