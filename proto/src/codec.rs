@@ -2,8 +2,17 @@
 
 #[cfg(feature = "edn")]
 pub mod edn;
+#[cfg(any(feature = "edn", feature = "json"))]
+mod envelope;
 #[cfg(feature = "json")]
 pub mod json;
+#[cfg(any(feature = "edn", feature = "json"))]
+mod unicode;
+
+#[cfg(feature = "edn")]
+pub use edn::Edn;
+#[cfg(feature = "json")]
+pub use json::Json;
 
 use crate::event::Event;
 use crate::message::Message;

@@ -1,7 +1,14 @@
 //! The value model: everything EDN can say, which is more than any other codec can.
 
+pub(crate) mod base64;
+pub(crate) mod build;
+mod compare;
 mod de;
-mod ser;
+pub(crate) mod instant;
+pub(crate) mod ser;
+mod serde_value;
+pub(crate) mod token;
+mod walk;
 
 pub use de::from_value;
 pub use ser::{ValueError, to_value};
@@ -10,9 +17,14 @@ use bytes::Bytes;
 use std::sync::Arc;
 
 /// A value as it travels. Maps and sets keep the order they were read or built in, and compare without regard to it.
-#[derive(Clone, Debug)]
+///
+/// Two values are equal as Clojure's `=` has it, with three differences that keep every kind apart: a list never equals
+/// a vector, `NaN` equals itself, and decimals and ratios compare as they are written. So `1` equals `1N`, but neither
+/// equals `1.0`.
+#[derive(Clone, Debug, Default)]
 pub enum Value {
     /// `nil`.
+    #[default]
     Nil,
     /// `true`, `false`.
     Boolean(bool),
@@ -53,15 +65,89 @@ pub enum Value {
 }
 
 impl Value {
+<<<<<<< HEAD
     /// Whether this is `nil`.
+=======
+    /// A keyword, written without its colon.
+    #[must_use]
+    pub fn keyword(name: &str) -> Self {
+        Self::Keyword(name.into())
+    }
+
+    /// Text.
+    #[must_use]
+    pub fn string(text: &str) -> Self {
+        Self::String(text.into())
+    }
+
+    /// Whether this is [`Value::Nil`].
+>>>>>>> 0ed8055 (Read and write values: EDN and JSON from text to a handler's own types)
     #[must_use]
     pub fn is_nil(&self) -> bool {
         matches!(self, Self::Nil)
     }
+<<<<<<< HEAD
 }
 
 impl PartialEq for Value {
     fn eq(&self, _other: &Self) -> bool {
         false
+=======
+
+    /// The text of a string, keyword or symbol: what all of them are in JSON.
+    #[must_use]
+    pub fn as_text(&self) -> Option<&str> {
+        match self {
+            Self::String(text) | Self::Keyword(text) | Self::Symbol(text) => Some(text),
+            _ => None,
+        }
+    }
+
+    /// The elements of a vector, list or set.
+    #[must_use]
+    pub fn as_elements(&self) -> Option<&[Value]> {
+        match self {
+            Self::Vector(elements) | Self::List(elements) | Self::Set(elements) => Some(elements),
+            _ => None,
+        }
+    }
+
+    /// What a map holds under the keyword or string `key`.
+    #[must_use]
+    pub fn get(&self, key: &str) -> Option<&Value> {
+        let Self::Map(entries) = self else { return None };
+        let named = |candidate: &Value| matches!(candidate, Self::Keyword(k) | Self::String(k) if **k == *key);
+        entries.iter().find(|(candidate, _)| named(candidate)).map(|(_, value)| value)
+    }
+}
+
+impl From<bool> for Value {
+    fn from(value: bool) -> Self {
+        Self::Boolean(value)
+    }
+}
+
+impl From<i64> for Value {
+    fn from(value: i64) -> Self {
+        Self::Integer(value)
+    }
+}
+
+impl From<f64> for Value {
+    fn from(value: f64) -> Self {
+        Self::Float(value)
+    }
+}
+
+impl From<&str> for Value {
+    fn from(text: &str) -> Self {
+        Self::string(text)
+    }
+}
+
+impl From<Vec<Value>> for Value {
+    fn from(elements: Vec<Value>) -> Self {
+        Self::Vector(elements)
+>>>>>>> 0ed8055 (Read and write values: EDN and JSON from text to a handler's own types)
     }
 }

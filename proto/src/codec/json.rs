@@ -1,1 +1,155 @@
-//! JSON. (Being written.)
+//! JSON (RFC 8259), for clients in browsers. It says less than EDN; what it lacks is written as text:
+//!
+//! | value | written | read into a type |
+//! |---|---|---|
+//! | keywords, symbols | text without a colon: `"ns/name"` | struct fields, variants, `String` |
+//! | integers within ±(2^53 − 1) | numbers | |
+//! | integers beyond, which a browser would round | decimal text | any integer or float type takes decimal text |
+//! | decimals, ratios | text as they are written in EDN, without the `M` | `String`; decimal text without a point as above |
+//! | characters, UUIDs, moments | text; moments as `2020-01-02T03:04:05.678Z` | `char`, and types that read such text |
+//! | bytes | base64 with padding | types that ask serde for bytes |
+//! | sets, lists | arrays | |
+//! | keys that are text, integers or booleans | text | such types again |
+//!
+//! Not written, but an [`EncodeError`]: other keys, two keys that become the same text, `NaN` and the infinities, and
+//! tagged values. Numbers read as integers when they have neither point nor exponent. Refused: a key that is there
+//! twice, a number beyond the range of `f64`, unpaired surrogates, nesting beyond the limit (128 unless told).
+
+mod lexer;
+mod string;
+mod writer;
+
+use super::envelope::{self, Text};
+use super::{Codec, DecodeError, EncodeError, Form, Reader};
+use crate::event::{Event, EventId};
+use crate::message::Message;
+use crate::packet::{Packet, Received};
+use crate::value::token::{Token, Tokens};
+use crate::value::{Value, build};
+use bytes::Bytes;
+use lexer::Lexer;
+
+/// The JSON codec.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Json {
+    max_depth: usize,
+}
+
+impl Json {
+    /// With the default limit of 128 levels.
+    #[must_use]
+    pub const fn new() -> Self {
+        Self { max_depth: 128 }
+    }
+
+    /// How deeply arrays and objects may be nested, the packet's own array included.
+    #[must_use]
+    pub const fn max_depth(self, levels: usize) -> Self {
+        Self { max_depth: levels }
+    }
+}
+
+impl Default for Json {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+/// Reads the first value of `text`.
+///
+/// # Errors
+/// When it is malformed, missing or nested too deeply.
+pub fn read(text: &str) -> Result<Value, DecodeError> {
+    build::value(&mut Tokens::new(Lexer::new(text, Json::new().max_depth)))
+}
+
+/// Writes one value.
+///
+/// # Errors
+/// When it holds something that JSON cannot express.
+pub fn write(value: &Value) -> Result<String, EncodeError> {
+    let mut out = String::new();
+    writer::write(value, Json::new().max_depth, &mut out)?;
+    Ok(out)
+}
+
+impl Text for Json {
+    const NAME: &'static str = "json";
+    const BETWEEN: &'static str = ",";
+    const NIL: &'static str = "null";
+
+    type Source<'de> = Lexer<'de>;
+
+    fn source<'de>(&self, text: &'de str) -> Lexer<'de> {
+        Lexer::new(text, self.max_depth)
+    }
+
+    fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError> {
+        // The packet and its batch are two levels that the reader will count.
+        writer::write(value, self.max_depth.saturating_sub(2), out)
+    }
+
+    fn event_id(token: &Token<'_>) -> Option<EventId> {
+        match token {
+            Token::String(name) => EventId::new(name).ok(),
+            _ => None,
+        }
+    }
+}
+
+impl Codec for Json {
+    fn name(&self) -> &'static str {
+        Self::NAME
+    }
+
+    fn form(&self) -> Form {
+        Form::Text
+    }
+
+    fn content_type(&self) -> &'static str {
+        "application/json"
+    }
+
+    fn encode(&self, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
+        envelope::encode(self, payload, slot)
+    }
+
+    fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {
+        let mut out = String::from("[");
+        writer::string(event.id.as_str(), &mut out);
+        if let Some(data) = &event.data {
+            out.push(',');
+            self.write(data, &mut out)?;
+        }
+        out.push(']');
+        Ok(Bytes::from(out))
+    }
+
+    fn join(&self, events: &[Bytes]) -> Message {
+        envelope::join::<Self>(events)
+    }
+
+    fn concat(&self, messages: &[Message]) -> Message {
+        envelope::concat(messages)
+    }
+
+    fn decode(&self, message: &Message) -> Result<Packet, DecodeError> {
+        envelope::decode(self, message)
+    }
+
+    fn decode_all(&self, message: &Message) -> Result<Vec<Packet>, DecodeError> {
+        envelope::decode_all(self, message)
+    }
+
+    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
+        envelope::decode_event(self, message)
+    }
+
+    fn decode_events(&self, message: &Message) -> Result<Vec<Received>, DecodeError> {
+        envelope::decode_events(self, message)
+    }
+
+    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+        envelope::deserialize(self, data, reader)
+    }
+}

@@ -1,0 +1,94 @@
+//! What every reader is made of: a form as a run of tokens. Text and values are both sources of them, so that one
+//! deserializer and one builder of values serve every codec.
+
+use crate::codec::DecodeError;
+use std::borrow::Cow;
+
+/// A piece of a form. The reader that made it has checked it, and that the pieces fit together.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum Token<'de> {
+    Nil,
+    Boolean(bool),
+    Integer(i64),
+    BigInteger(&'de str),
+    Float(f64),
+    Decimal(&'de str),
+    Ratio(&'de str),
+    Character(char),
+    String(Cow<'de, str>),
+    Keyword(Cow<'de, str>),
+    Symbol(Cow<'de, str>),
+    Instant(i64),
+    Uuid([u8; 16]),
+    Bytes(Cow<'de, [u8]>),
+    /// A tag; the form it belongs to follows.
+    Tag(&'de str),
+    Open(Shape),
+    Close,
+    /// There is no further form.
+    End,
+}
+
+/// What a collection is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Shape {
+    List,
+    Vector,
+    Map,
+    Set,
+}
+
+/// A run of tokens. A collection is opened and closed; a map's tokens are keys and values in turn.
+pub(crate) trait Source<'de>: Clone {
+    /// Whether text stands for what the format lacks, as in JSON: integers beyond 2^53 and bytes.
+    const WIDENS: bool;
+
+    /// The next token.
+    fn next(&mut self) -> Result<Token<'de>, DecodeError>;
+
+    /// Where the last token began, in bytes; 0 when there are no bytes.
+    fn start(&self) -> usize;
+
+    /// Where the last token ended.
+    fn end(&self) -> usize;
+}
+
+/// A source with one token of foresight.
+#[derive(Clone)]
+pub(crate) struct Tokens<'de, S> {
+    source: S,
+    seen: Option<Token<'de>>,
+}
+
+impl<'de, S: Source<'de>> Tokens<'de, S> {
+    pub(crate) fn new(source: S) -> Self {
+        Self { source, seen: None }
+    }
+
+    pub(crate) fn next(&mut self) -> Result<Token<'de>, DecodeError> {
+        match self.seen.take() {
+            Some(token) => Ok(token),
+            None => self.source.next(),
+        }
+    }
+
+    pub(crate) fn peek(&mut self) -> Result<&Token<'de>, DecodeError> {
+        let token = self.next()?;
+        Ok(self.seen.insert(token))
+    }
+
+    /// Where the token that was read or seen last began.
+    pub(crate) fn start(&self) -> usize {
+        self.source.start()
+    }
+
+    /// Where it ended.
+    pub(crate) fn end(&self) -> usize {
+        self.source.end()
+    }
+
+    /// A mistake of the sender at the last token.
+    pub(crate) fn syntax(&self, what: &'static str) -> DecodeError {
+        DecodeError::Syntax { what, at: self.source.start() }
+    }
+}

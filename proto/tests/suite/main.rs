@@ -1,0 +1,4 @@
+//! What the protocol crate promises, one module per behaviour.
+
+mod edn_literals;
+mod typed;
