@@ -35,7 +35,7 @@ use tsugi_proto::{EventId, Value, codec};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from an event with the state `{S}`",
     label = "not an extractor",
-    note = "arguments are `User`, `Client`, `Data<T>`, `EventId`, `State<T>`, `Extension<T>`, `Server`, \
+    note = "arguments are `User`, `Client`, `Data<T>`, `Raw`, `EventId`, `State<T>`, `Extension<T>`, `Server`, \
             `Responder`, or an `Option` or `Result` of one of these",
     note = "`State<T>` needs a router with a state that gives a `T`: `Router::new().on(…).with_state(state)`"
 )]
@@ -206,6 +206,27 @@ impl<T: Serialize> IntoReply for Data<T> {
                 tracing::error!(%error, reply, "a handler's reply has no form on the wire");
                 Reply::Failure(Failure::internal())
             }
+        }
+    }
+}
+
+/// The data as it is, whatever it is; nil when there is none.
+///
+/// ```
+/// use tsugi::{Raw, Router, Value};
+///
+/// let router = Router::<()>::new().on("test/echo", async |Raw(value): Raw| value);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct Raw(pub Value);
+
+impl<S: Sync> FromCall<S> for Raw {
+    type Rejection = Failure;
+
+    async fn from_call(call: &mut Call, _: &S) -> Result<Self, Failure> {
+        match &call.payload {
+            Payload::Made(value) => Ok(Self(value.clone())),
+            Payload::Encoded { .. } => Data::read(call).map(|Data(value)| Self(value)),
         }
     }
 }

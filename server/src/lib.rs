@@ -14,7 +14,7 @@ pub mod users;
 
 pub use broker::{Broker, Delivery, Target};
 pub use event::{Event, EventId, IntoEvent};
-pub use extract::{Data, Extension, FromCall, FromRef, OptionalFromCall, State, User};
+pub use extract::{Data, Extension, FromCall, FromRef, OptionalFromCall, Raw, State, User};
 pub use future::BoxFuture;
 pub use handle::{KickError, PushError, Server};
 pub use handler::{Call, Concurrency, Handler};

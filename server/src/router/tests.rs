@@ -1,7 +1,7 @@
 use super::*;
 use crate::broker::{BrokerError, Command, Delivery, Envelope, Flush, Target};
 use crate::event::{Event, USER_ONLINE};
-use crate::extract::{Extension, State, User};
+use crate::extract::{Data, Extension, Raw, State, User};
 use crate::handle::{Commands, KickError, PushError, Server};
 use crate::handler::Context;
 use crate::identity::{Client, ClientId, SessionId, UserId};
@@ -256,4 +256,17 @@ async fn the_handle_refuses_what_no_client_could_read() {
     assert!(recorder.published.lock().is_empty());
     let _ = server.close(&ann, CloseCode::app(4500), "signed out").await.unwrap();
     assert!(matches!(recorder.published.lock()[..], [Envelope { command: Command::Close(_), .. }]));
+}
+
+#[tokio::test]
+async fn data_reads_as_the_handlers_type_or_is_refused() {
+    let router: Router = Router::new()
+        .on("a/number", async |Data(n): Data<i64>| Data(n + 1))
+        .on("a/text", async |_: Data<String>| -> () { unreachable!("the data is a number") })
+        .on("a/raw", async |Raw(value): Raw| value)
+        .on("a/optional", async |data: Option<Data<i64>>| Data(data.is_some()));
+    assert!(matches!(ask(&router, None, "a/number").await, Some(Ok(Value::Integer(8)))));
+    assert_eq!(code(ask(&router, None, "a/text").await), Failure::BAD_DATA);
+    assert!(matches!(ask(&router, None, "a/raw").await, Some(Ok(Value::Integer(7)))));
+    assert!(matches!(ask(&router, None, "a/optional").await, Some(Ok(Value::Boolean(true)))));
 }
