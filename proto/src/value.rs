@@ -65,9 +65,6 @@ pub enum Value {
 }
 
 impl Value {
-<<<<<<< HEAD
-    /// Whether this is `nil`.
-=======
     /// A keyword, written without its colon.
     #[must_use]
     pub fn keyword(name: &str) -> Self {
@@ -81,18 +78,10 @@ impl Value {
     }
 
     /// Whether this is [`Value::Nil`].
->>>>>>> 0ed8055 (Read and write values: EDN and JSON from text to a handler's own types)
     #[must_use]
     pub fn is_nil(&self) -> bool {
         matches!(self, Self::Nil)
     }
-<<<<<<< HEAD
-}
-
-impl PartialEq for Value {
-    fn eq(&self, _other: &Self) -> bool {
-        false
-=======
 
     /// The text of a string, keyword or symbol: what all of them are in JSON.
     #[must_use]
@@ -148,6 +137,5 @@ impl From<&str> for Value {
 impl From<Vec<Value>> for Value {
     fn from(elements: Vec<Value>) -> Self {
         Self::Vector(elements)
->>>>>>> 0ed8055 (Read and write values: EDN and JSON from text to a handler's own types)
     }
 }
