@@ -294,7 +294,7 @@ impl Session {
         if let Some(greeting) = greeting {
             self.queue.push_front(Item::Message(greeting));
         }
-        self.due = !self.queue.is_empty();
+        self.due = !self.queue.is_empty() || self.is_closing();
         if self.online != Some(transport) && !self.is_closed() {
             self.online = Some(transport);
             self.events.push_back(SessionEvent::Online(transport));

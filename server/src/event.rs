@@ -11,9 +11,15 @@ pub const USER_OFFLINE: &str = "chsk/uidport-close";
 /// A client sent something that could be decoded but is no event. The data is what it sent.
 pub const BAD_EVENT: &str = "chsk/bad-event";
 
-/// The events the server makes, the only ones in the namespace `chsk` that a route may name. They never come from a
-/// client: what a client sends in that namespace is refused before it reaches a route.
-pub const LIFE_CYCLE: [&str; 3] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT];
+/// A client asked whether the server is there. It was answered already; a route only hears of it.
+pub const PING: &str = "chsk/ws-ping";
+
+/// A client answered a ping of the server.
+pub const PONG: &str = "chsk/ws-pong";
+
+/// The events the server makes, the only ones in the namespace `chsk` that a route may name. But for pings and pongs they
+/// never come from a client: what a client sends in that namespace is refused before it reaches a route.
+pub const LIFE_CYCLE: [&str; 5] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT, PING, PONG];
 
 /// What an event can be made from: an [`Event`], or the result of making one, so that
 /// `server.push(&user, Event::new("mail/new", &count)).await?` needs one question mark only.

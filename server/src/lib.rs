@@ -1,18 +1,53 @@
-//! Channel sockets for axum, and for anything on tower and hyper. (Being written.)
+//! Channel sockets for axum, and for anything on tower and hyper: events both ways between a server and its users, over
+//! whatever connection there is.
+//!
+//! ```no_run
+//! use tsugi::{Data, Event, Identity, Router, Server, User};
+//!
+//! async fn say(User(user): User, Data(text): Data<String>, server: Server) -> Result<(), tsugi::Failed> {
+//!     server.broadcast(Event::new("chat/said", &(user.as_str(), text))).await?;
+//!     Ok(())
+//! }
+//!
+//! # async fn run() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::builder()
+//!     .identify(|request| Ok(request.param("name").map_or_else(Identity::anonymous, Identity::user)))
+//!     .router(Router::new().on("chat/say", say))
+//!     .build()?;
+//! let app: axum::Router = axum::Router::new().route_service("/chsk", server.service());
+//! # Ok(())
+//! # }
+//! ```
 
 pub mod broker;
+mod carrier;
+mod chsk;
+pub mod config;
+mod core;
+pub mod error;
 pub mod event;
 pub mod extract;
 mod future;
 pub mod handle;
 pub mod handler;
+mod hub;
 pub mod identity;
+mod kit;
+mod peer;
 pub mod reply;
 pub mod router;
+mod server;
+mod service;
+mod session;
+mod shutdown;
+pub mod socket;
+mod sockets;
 pub mod topics;
 pub mod users;
 
 pub use broker::{Broker, Delivery, Target};
+pub use config::{Forwarded, Limits, NativeClients, Origins, SocketConfig, Times};
+pub use error::{ConfigError, Refusal};
 pub use event::{Event, EventId, IntoEvent};
 pub use extract::{Data, Extension, FromCall, FromRef, OptionalFromCall, Raw, State, User};
 pub use future::BoxFuture;
@@ -21,6 +56,10 @@ pub use handler::{Call, Concurrency, Handler};
 pub use identity::{Client, ClientId, ConnectRequest, Identity, SessionId, UserId};
 pub use reply::{Failed, Failure, IntoFailure, IntoReply, NoReply, Reply, Responder};
 pub use router::{Router, RouterError};
+pub use server::{ServerBuilder, Service};
+pub use service::body::{Body, BoxError};
+pub use socket::Socket;
+pub use sockets::Sockets;
 pub use topics::{SubscribeError, Topic, TopicError};
-pub use tsugi_proto::{CloseCode, Value};
+pub use tsugi_proto::{Close, CloseCode, Codec, Message, Value};
 pub use users::Users;

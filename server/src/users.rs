@@ -15,15 +15,7 @@ use std::task::{Context, Poll};
 use thiserror::Error;
 use tokio::sync::broadcast::{self, error::RecvError};
 use tokio_util::sync::ReusableBoxFuture;
-
-/// How a client is connected.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Transport {
-    /// A WebSocket.
-    WebSocket,
-    /// Long-polling.
-    Poll,
-}
+pub use tsugi_proto::session::Transport;
 
 /// Everybody who is online, at one moment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

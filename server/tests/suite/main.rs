@@ -1,5 +1,10 @@
-//! What the server promises, one module for each behaviour.
+//! What the server does, seen from outside: one file per behaviour.
 
-#![allow(clippy::unwrap_used, reason = "these are tests: a panic is how they fail")]
+#![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests: a panic is how they fail")]
 
 mod architecture;
+mod guard;
+mod http2;
+mod poll;
+mod support;
+mod websocket;

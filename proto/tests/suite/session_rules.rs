@@ -1,0 +1,278 @@
+//! The server's end of a connection, rule by rule, on a virtual clock.
+
+use bytes::Bytes;
+use std::sync::Arc;
+use std::time::Duration;
+use tsugi_proto::session::{
+    Capacity, CarrierId, ClosedBy, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, SendError,
+    SessionEvent, Transmit, Transport,
+};
+use tsugi_proto::{Close, CloseCode, Frame, Instant, Message, Session};
+
+#[derive(Debug)]
+struct Commas;
+
+impl Joiner for Commas {
+    fn join(&self, bodies: &[Bytes]) -> Frame {
+        let texts: Vec<_> = bodies.iter().map(|body| String::from_utf8_lossy(body)).collect();
+        frame(&texts.join(","))
+    }
+}
+
+fn frame(text: &str) -> Frame {
+    Frame::message(&Message::text(text))
+}
+
+fn at(millis: u64) -> Instant {
+    Instant::after_origin(Duration::from_millis(millis))
+}
+
+fn event(text: &str, flush: Flush) -> Item {
+    let body = Bytes::copy_from_slice(text.as_bytes());
+    Item::Event(Arc::new(EncodedEvent { frame: frame(text), body }), flush)
+}
+
+fn session() -> Session {
+    let config = Config {
+        max_queue_items: 5,
+        max_queue_bytes: 10_000,
+        max_inbox: 2,
+        expire: Duration::from_secs(120),
+        joiner: Arc::new(Commas),
+    };
+    Session::new(at(0), Arc::new(config))
+}
+
+fn websocket() -> Arc<Profile> {
+    Arc::new(Profile {
+        transport: Transport::WebSocket,
+        capacity: Capacity::Unlimited,
+        heartbeat: Some(Heartbeat {
+            every: Duration::from_millis(500),
+            timeout: Some(Duration::from_millis(500)),
+            frame: frame("ping"),
+            close: Close::because(CloseCode::NORMAL, ""),
+        }),
+        window: Duration::from_millis(30),
+        grace: Duration::from_millis(2_500),
+    })
+}
+
+fn poll(capacity: Capacity) -> Arc<Profile> {
+    Arc::new(Profile {
+        transport: Transport::Poll,
+        capacity,
+        heartbeat: Some(Heartbeat {
+            every: Duration::from_secs(20),
+            timeout: None,
+            frame: frame("timeout"),
+            close: Close::because(CloseCode::NORMAL, ""),
+        }),
+        window: Duration::from_millis(100),
+        grace: Duration::from_secs(5),
+    })
+}
+
+/// Everything the carrier is told now, as text.
+fn drain(session: &mut Session, now: Instant, carrier: CarrierId) -> Vec<String> {
+    let mut told = Vec::new();
+    loop {
+        match session.poll_transmit(now, carrier) {
+            Transmit::Frame { frame, last } => {
+                told.push(String::from_utf8_lossy(&frame.payload()).into_owned());
+                if last {
+                    return told;
+                }
+            }
+            Transmit::Close(close) => {
+                told.push(format!("close {}", close.code));
+                return told;
+            }
+            Transmit::Pending => return told,
+            Transmit::Fenced => {
+                told.push("fenced".to_owned());
+                return told;
+            }
+        }
+    }
+}
+
+fn events(session: &mut Session) -> Vec<SessionEvent> {
+    std::iter::from_fn(|| session.poll_event()).collect()
+}
+
+#[test]
+fn the_greeting_goes_before_what_waited() {
+    let mut session = session();
+    session.send(at(0), event("a", Flush::Batched)).unwrap();
+    session.send(at(0), event("b", Flush::Batched)).unwrap();
+    let carrier = session.attach(at(5), websocket(), Some(frame("hello")));
+    assert_eq!(drain(&mut session, at(5), carrier), ["hello", "a,b"]);
+}
+
+#[test]
+fn events_wait_for_the_window_of_the_first() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.send(at(0), event("a", Flush::Batched)).unwrap();
+    session.send(at(20), event("b", Flush::Batched)).unwrap();
+    assert!(drain(&mut session, at(20), carrier).is_empty());
+    assert_eq!(session.poll_timeout(), Some(at(30)));
+    session.handle_timeout(at(30));
+    assert_eq!(drain(&mut session, at(30), carrier), ["a,b"]);
+}
+
+#[test]
+fn a_message_takes_earlier_events_with_it() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.send(at(0), event("a", Flush::Batched)).unwrap();
+    session.send(at(1), Item::Message(frame("reply"))).unwrap();
+    session.send(at(1), event("b", Flush::Batched)).unwrap();
+    assert_eq!(drain(&mut session, at(1), carrier), ["a", "reply", "b"]);
+}
+
+#[test]
+fn flushed_events_are_frames_of_their_own() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    for text in ["a", "b", "c"] {
+        session.send(at(0), event(text, Flush::Now)).unwrap();
+    }
+    assert_eq!(drain(&mut session, at(0), carrier), ["a", "b", "c"]);
+}
+
+#[test]
+fn a_poll_of_one_frame_ends_with_it_and_the_rest_waits() {
+    let mut session = session();
+    let first = session.attach(at(0), poll(Capacity::One), None);
+    session.send(at(0), Item::Message(frame("one"))).unwrap();
+    session.send(at(0), Item::Message(frame("two"))).unwrap();
+    assert_eq!(drain(&mut session, at(0), first), ["one"]);
+    assert_eq!(session.carrier(), None);
+    assert_eq!(drain(&mut session, at(0), first), ["fenced"]);
+    let second = session.attach(at(1), poll(Capacity::One), None);
+    assert_eq!(drain(&mut session, at(1), second), ["two"]);
+}
+
+#[test]
+fn a_poll_of_many_bytes_takes_all_that_waits() {
+    let mut session = session();
+    session.send(at(0), Item::Message(frame("one"))).unwrap();
+    session.send(at(0), Item::Message(frame("two"))).unwrap();
+    let carrier = session.attach(at(1), poll(Capacity::Bytes(1_000)), None);
+    assert_eq!(drain(&mut session, at(1), carrier), ["one", "two"]);
+    assert_eq!(session.carrier(), None);
+}
+
+#[test]
+fn an_idle_poll_is_answered_at_its_timeout() {
+    let mut session = session();
+    let carrier = session.attach(at(0), poll(Capacity::One), None);
+    session.handle_timeout(at(19_999));
+    assert!(drain(&mut session, at(19_999), carrier).is_empty());
+    session.handle_timeout(at(20_000));
+    assert_eq!(drain(&mut session, at(20_000), carrier), ["timeout"]);
+}
+
+#[test]
+fn a_silent_peer_is_pinged_and_then_loses_its_carrier_but_not_its_session() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.handle_timeout(at(500));
+    assert_eq!(drain(&mut session, at(500), carrier), ["ping"]);
+    session.handle_heard(carrier);
+    session.handle_timeout(at(1_000));
+    assert!(drain(&mut session, at(1_000), carrier).is_empty());
+    session.handle_timeout(at(1_500));
+    assert_eq!(drain(&mut session, at(1_500), carrier), ["ping"]);
+    session.handle_timeout(at(2_000));
+    assert_eq!(drain(&mut session, at(2_000), carrier), ["close 1000"]);
+    assert!(!session.is_closed());
+    session.send(at(2_001), event("kept", Flush::Now)).unwrap();
+    let again = session.attach(at(2_002), websocket(), None);
+    assert_eq!(drain(&mut session, at(2_002), again), ["kept"]);
+}
+
+#[test]
+fn a_new_carrier_fences_the_old_one_even_if_it_still_looks_open() {
+    let mut session = session();
+    let old = session.attach(at(0), websocket(), None);
+    let new = session.attach(at(1), websocket(), None);
+    session.handle_message(old, Message::text("late"));
+    session.handle_close(at(1), old, None, tsugi_proto::session::AfterClose::End);
+    session.detach(at(1), old);
+    assert_eq!(session.receive(), None);
+    assert_eq!(session.carrier(), Some(new));
+    assert_eq!(drain(&mut session, at(1), old), ["fenced"]);
+}
+
+#[test]
+fn coming_back_within_the_grace_is_no_departure() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.detach(at(10), carrier);
+    session.handle_timeout(at(2_509));
+    session.attach(at(2_509), websocket(), None);
+    assert_eq!(events(&mut session), [SessionEvent::Online(Transport::WebSocket)]);
+}
+
+#[test]
+fn away_is_offline_and_later_expired() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.detach(at(0), carrier);
+    session.handle_timeout(at(2_500));
+    assert_eq!(events(&mut session), [SessionEvent::Online(Transport::WebSocket), SessionEvent::Offline]);
+    session.handle_timeout(at(120_000));
+    let told = events(&mut session);
+    assert!(matches!(&told[..], [SessionEvent::Closed(closed)] if closed.by == ClosedBy::Nobody), "{told:?}");
+    assert_eq!(session.send(at(120_001), event("a", Flush::Now)), Err(SendError::Closed));
+    assert_eq!(session.poll_timeout(), None);
+}
+
+#[test]
+fn a_close_lets_what_is_queued_out_first() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.send(at(0), event("last words", Flush::Batched)).unwrap();
+    session.close(Close::because(CloseCode::app(4500), "bye"));
+    assert_eq!(session.send(at(0), event("too late", Flush::Now)), Err(SendError::Closed));
+    assert_eq!(drain(&mut session, at(0), carrier), ["last words", "close 4500"]);
+    assert!(session.is_closed());
+    let told = events(&mut session);
+    assert!(matches!(&told[1..], [SessionEvent::Offline, SessionEvent::Closed(closed)] if closed.by == ClosedBy::Us));
+}
+
+#[test]
+fn a_close_between_two_polls_reaches_the_next_one() {
+    let mut session = session();
+    session.close(Close::because(CloseCode::app(4500), "bye"));
+    assert!(!session.is_closed());
+    let carrier = session.attach(at(1), poll(Capacity::One), None);
+    assert_eq!(drain(&mut session, at(1), carrier), ["close 4500"]);
+}
+
+#[test]
+fn a_full_queue_closes_by_name() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    for _ in 0..5 {
+        session.send(at(0), event("x", Flush::Batched)).unwrap();
+    }
+    assert!(matches!(session.send(at(0), event("x", Flush::Batched)), Err(SendError::Full(_))));
+    assert_eq!(drain(&mut session, at(0), carrier), ["close 3002"]);
+    assert_eq!(session.queued_bytes(), 0);
+}
+
+#[test]
+fn a_full_inbox_says_so() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.handle_message(carrier, Message::text("1"));
+    assert!(!session.inbox_is_full());
+    session.handle_message(carrier, Message::text("2"));
+    assert!(session.inbox_is_full());
+    assert_eq!(session.receive(), Some(Message::text("1")));
+    assert!(!session.inbox_is_full());
+}

@@ -1,0 +1,351 @@
+//! A WebSocket as a carrier: one task that reads, writes and sleeps for its session.
+
+use super::Hold;
+use crate::session::{Owner, Parked, carry, park};
+use bytes::Bytes;
+use hyper::upgrade::Upgraded;
+use hyper_util::rt::TokioIo;
+use std::cell::RefCell;
+use std::collections::VecDeque;
+use std::io::IoSlice;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::time::Sleep;
+use tsugi_proto::session::{AfterClose, CarrierId, Transmit};
+use tsugi_proto::websocket::{Decoder, Incoming, Role};
+use tsugi_proto::{Close, CloseCode, Frame, Message};
+
+/// Reads go into one scratch buffer per worker thread, so that an idle connection owns none.
+const SCRATCH_BYTES: usize = 16 * 1024;
+/// The most frames, and about the most bytes, that are gathered for one vectored write.
+const GATHER_FRAMES: usize = 64;
+const GATHER_BYTES: usize = 256 * 1024;
+/// How long the closing handshake may take, and a blocked write once the session is over.
+const CLOSE_WAIT: Duration = Duration::from_secs(5);
+
+thread_local! {
+    static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice());
+}
+
+/// Decides over the first message of a WebSocket that has no session yet.
+pub(crate) trait Greeter: Send + Sync {
+    /// Attaches the carrier to its session, or says how to close it.
+    fn greet(&self, first: Message) -> Result<(Arc<dyn Owner>, CarrierId), Close>;
+}
+
+/// How a WebSocket begins.
+pub(crate) enum Opening {
+    /// It has its session from the start.
+    Attached(Hold),
+    /// This frame goes out, and the first message of the client decides, within the time.
+    Greeting(Frame, Box<dyn Greeter>, Duration),
+}
+
+/// What a WebSocket needs to know beside its session.
+#[derive(Clone, Copy)]
+pub(crate) struct Settings {
+    /// Bytes of one message; more closes with 1009.
+    pub(crate) max_message: usize,
+    /// What the peer's close means to the session.
+    pub(crate) after_close: AfterClose,
+}
+
+enum Stage {
+    Greeting(Box<dyn Greeter>),
+    Open(Hold),
+    /// A close frame is queued or sent; what still comes is read and thrown away.
+    Closing,
+    /// The peer's close was answered: end once that is written.
+    Done,
+}
+
+/// The task of one WebSocket. It ends with its connection, its session, or when another carrier takes the session.
+pub(crate) struct WebSocket {
+    io: TokioIo<Upgraded>,
+    decoder: Decoder,
+    stage: Stage,
+    out: VecDeque<Bytes>,
+    settings: Settings,
+    /// The session's next timer, or the deadline of a stage that has no session.
+    sleep: Pin<Box<Sleep>>,
+    deadline: Option<tokio::time::Instant>,
+}
+
+impl WebSocket {
+    pub(crate) fn new(io: Upgraded, opening: Opening, settings: Settings) -> Self {
+        let mut out = VecDeque::new();
+        let mut deadline = None;
+        let stage = match opening {
+            Opening::Attached(hold) => Stage::Open(hold),
+            Opening::Greeting(frame, greeter, within) => {
+                out.push_back(frame.wire().clone());
+                deadline = Some(tokio::time::Instant::now() + within);
+                Stage::Greeting(greeter)
+            }
+        };
+        let decoder = Decoder::new(Role::Server, settings.max_message);
+        let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
+        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline }
+    }
+
+    /// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
+    pub(crate) async fn run(mut self) {
+        std::future::poll_fn(|context| self.poll(context)).await;
+    }
+
+    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+        loop {
+            self.gather();
+            let wrote = match self.poll_write(context) {
+                Poll::Ready(Err(_)) => return Poll::Ready(()),
+                Poll::Ready(Ok(())) => true,
+                Poll::Pending => false,
+            };
+            if wrote && matches!(self.stage, Stage::Done) {
+                ready!(Pin::new(&mut self.io).poll_shutdown(context)).ok();
+                return Poll::Ready(());
+            }
+            match self.poll_read(context) {
+                Poll::Ready(Go::On) => continue,
+                Poll::Ready(Go::End) => return Poll::Ready(()),
+                Poll::Pending => {}
+            }
+            match self.poll_sleep(context, wrote) {
+                Poll::Ready(Go::On) => {}
+                Poll::Ready(Go::End) => return Poll::Ready(()),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Takes from the session what one write can hold.
+    fn gather(&mut self) {
+        let before = self.out.len();
+        self.gather_frames();
+        if let Stage::Open(hold) = &self.stage
+            && self.out.len() > before
+        {
+            hold.owner.writable();
+        }
+    }
+
+    fn gather_frames(&mut self) {
+        let mut bytes: usize = self.out.iter().map(Bytes::len).sum();
+        while let Stage::Open(hold) = &self.stage {
+            if self.out.len() >= GATHER_FRAMES || bytes >= GATHER_BYTES {
+                return;
+            }
+            match carry(&hold.owner, |session, now| {
+                session.handle_timeout(now);
+                session.poll_transmit(now, hold.carrier)
+            }) {
+                Transmit::Frame { frame, .. } => {
+                    bytes += frame.len();
+                    self.out.push_back(frame.wire().clone());
+                }
+                Transmit::Pending => return,
+                Transmit::Close(close) => self.start_close(&close),
+                Transmit::Fenced => self.start_close(&Close::because(CloseCode::TAKEN_OVER, "taken over")),
+            }
+        }
+    }
+
+    /// Queues a close and gives the peer a while to answer it.
+    fn start_close(&mut self, close: &Close) {
+        self.out.push_back(Frame::close(Some(close)).wire().clone());
+        self.stage = Stage::Closing;
+        self.deadline = Some(tokio::time::Instant::now() + CLOSE_WAIT);
+    }
+
+    fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        while !self.out.is_empty() {
+            let mut slices = [IoSlice::new(&[]); GATHER_FRAMES];
+            let count = self.out.len().min(GATHER_FRAMES);
+            for (slice, frame) in slices.iter_mut().zip(&self.out) {
+                *slice = IoSlice::new(frame);
+            }
+            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, &slices[..count]))?;
+            if written == 0 {
+                return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
+            }
+            self.advance(written);
+        }
+        self.out = VecDeque::new();
+        Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn advance(&mut self, mut written: usize) {
+        while let Some(front) = self.out.front_mut() {
+            if written < front.len() {
+                *front = front.slice(written..);
+                return;
+            }
+            written -= front.len();
+            self.out.pop_front();
+        }
+    }
+
+    /// Reads once, unless the session's inbox is full: then TCP holds the peer back.
+    fn poll_read(&mut self, context: &mut Context<'_>) -> Poll<Go> {
+        if let Stage::Open(hold) = &self.stage
+            && hold.owner.cell().look(tsugi_proto::Session::inbox_is_full)
+        {
+            return Poll::Pending;
+        }
+        let messages = ready!(SCRATCH.with_borrow_mut(|scratch| {
+            let mut buffer = ReadBuf::new(scratch);
+            match ready!(Pin::new(&mut self.io).poll_read(context, &mut buffer)) {
+                Ok(()) if !buffer.filled().is_empty() => Poll::Ready(Some(self.take(buffer.filled_mut()))),
+                _ => Poll::Ready(None),
+            }
+        }));
+        // The owner runs the application's code: not while the scratch buffer is lent out.
+        match (messages, &self.stage) {
+            (None, _) => return Poll::Ready(Go::End),
+            (Some(true), Stage::Open(hold)) => Arc::clone(&hold.owner).readable(),
+            _ => {}
+        }
+        Poll::Ready(Go::On)
+    }
+
+    /// Decodes what was read and hands it on. Whether a message was queued.
+    fn take(&mut self, mut input: &mut [u8]) -> bool {
+        let mut messages = false;
+        loop {
+            match self.decoder.decode(&mut input) {
+                Ok(None) => break,
+                Ok(Some(incoming)) => messages |= self.handle(incoming),
+                Err(error) => {
+                    if !matches!(self.stage, Stage::Closing | Stage::Done) {
+                        tracing::debug!(target: "tsugi", %error, "a WebSocket peer broke the protocol");
+                        self.fail(&error.close());
+                    }
+                    break;
+                }
+            }
+        }
+        messages
+    }
+
+    /// Whether a message was queued.
+    fn handle(&mut self, incoming: Incoming) -> bool {
+        match (&self.stage, incoming) {
+            (Stage::Open(hold), Incoming::Message(message)) => {
+                carry(&hold.owner, |session, _| session.handle_message(hold.carrier, message));
+                true
+            }
+            (Stage::Greeting(_), Incoming::Message(message)) => {
+                self.greet(message);
+                false
+            }
+            (Stage::Greeting(_) | Stage::Open(_), Incoming::Ping(payload)) => {
+                self.heard();
+                // Bounded: a peer that pings without reading is not answered more often than it reads.
+                if self.out.len() < GATHER_FRAMES {
+                    self.out.push_back(Frame::pong(&payload).wire().clone());
+                }
+                false
+            }
+            (_, Incoming::Pong(_)) => {
+                self.heard();
+                false
+            }
+            (Stage::Greeting(_) | Stage::Open(_), Incoming::Close(close)) => {
+                self.answer_close(close);
+                false
+            }
+            (Stage::Closing, Incoming::Close(_)) => {
+                self.stage = Stage::Done;
+                false
+            }
+            (Stage::Closing | Stage::Done, _) => false,
+        }
+    }
+
+    fn heard(&self) {
+        if let Stage::Open(hold) = &self.stage {
+            carry(&hold.owner, |session, _| session.handle_heard(hold.carrier));
+        }
+    }
+
+    fn greet(&mut self, first: Message) {
+        let Stage::Greeting(greeter) = &self.stage else { return };
+        match greeter.greet(first) {
+            Ok((owner, carrier)) => {
+                self.stage = Stage::Open(Hold { owner, carrier });
+                self.deadline = None;
+            }
+            Err(close) => self.start_close(&close),
+        }
+    }
+
+    /// The peer closes: unread messages are still delivered first, then the session learns of it.
+    fn answer_close(&mut self, close: Option<Close>) {
+        self.out.push_back(Frame::close(close.as_ref()).wire().clone());
+        self.deadline = Some(tokio::time::Instant::now() + CLOSE_WAIT);
+        if let Stage::Open(hold) = std::mem::replace(&mut self.stage, Stage::Done) {
+            let after = self.settings.after_close;
+            carry(&hold.owner, |session, now| session.handle_close(now, hold.carrier, close, after));
+            // What came in the same read was queued before the close.
+            Arc::clone(&hold.owner).readable();
+        }
+    }
+
+    /// The peer broke the WebSocket protocol: a plain socket ends with the code, an event session loses its carrier.
+    fn fail(&mut self, close: &Close) {
+        if let Stage::Open(hold) = &self.stage
+            && self.settings.after_close == AfterClose::End
+        {
+            carry(&hold.owner, |session, _| session.handle_failure(hold.carrier, close.clone()));
+        }
+        self.start_close(close);
+    }
+
+    /// Sleeps until the session's next timer or the stage's deadline.
+    fn poll_sleep(&mut self, context: &mut Context<'_>, wrote: bool) -> Poll<Go> {
+        let until = match &self.stage {
+            Stage::Open(hold) => {
+                let over = hold.owner.cell().look(tsugi_proto::Session::is_closing);
+                match park(&hold.owner, hold.carrier, context.waker()) {
+                    // While a write is pending, a session that is over cannot say so: it gets a while, then the end.
+                    _ if over && !wrote => Some(*self.deadline.get_or_insert_with(|| {
+                        tokio::time::Instant::now() + CLOSE_WAIT
+                    })),
+                    Parked::Fenced if wrote => return Poll::Ready(Go::On),
+                    Parked::Fenced => {
+                        Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))
+                    }
+                    Parked::Until(at) => at,
+                }
+            }
+            _ => self.deadline,
+        };
+        let Some(until) = until else { return Poll::Pending };
+        self.sleep.as_mut().reset(until);
+        ready!(self.sleep.as_mut().poll(context));
+        if self.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+            return Poll::Ready(self.overdue());
+        }
+        // A timer of the session is due. It is seen to here too when a pending write keeps `gather` from doing so.
+        if let Stage::Open(hold) = &self.stage {
+            carry(&hold.owner, |session, now| session.handle_timeout(now));
+        }
+        Poll::Ready(Go::On)
+    }
+
+    fn overdue(&mut self) -> Go {
+        if matches!(self.stage, Stage::Greeting(_)) {
+            self.start_close(&Close::because(CloseCode::NO_HELLO, "no hello in time"));
+            return Go::On;
+        }
+        Go::End
+    }
+}
+
+enum Go {
+    On,
+    End,
+}

@@ -1,0 +1,411 @@
+//! The events endpoint: what GET, POST and the first frame of a WebSocket mean (sente.md sections 2, 9–11; docs/wire.md).
+
+use crate::carrier::Hold;
+use crate::carrier::poll::{Brought, End, hold};
+use crate::carrier::ws::{Greeter, Opening, Settings};
+use crate::core::{Core, Who};
+use crate::error::Refusal;
+use crate::identity::{ConnectRequest, SessionId};
+use crate::kit::{Kit, Wire, keyword};
+use crate::peer::{Peer, handshake, id_of};
+use crate::reply::{Gone, Responder};
+use crate::service::body::Body;
+use crate::service::guard::{Admitted, Csrf, Guard, asks_for_tsugi, same_token};
+use crate::service::{Answer, Endpoint, Rules, Surface, ok};
+use crate::session::{Owner, with};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use std::sync::Arc;
+use tokio::sync::oneshot;
+use tokio_util::task::TaskTracker;
+use tsugi_proto::packet::Received;
+use tsugi_proto::session::{AfterClose, CarrierId, Transport};
+use tsugi_proto::{Close, CloseCode, Frame, Message, Utf8Bytes, Value};
+
+/// The header by which a Tsugi client proves its session.
+pub(crate) const SESSION_HEADER: &str = "tsugi-session";
+
+/// The endpoint of one server.
+pub(crate) struct Chsk(pub(crate) Arc<Core>);
+
+impl Endpoint for Chsk {
+    fn guard(&self) -> &Arc<Guard> {
+        &self.0.guard
+    }
+
+    fn rules(&self) -> Rules {
+        let max_message = self.0.config.limits.max_message;
+        Rules {
+            settings: Settings { max_message, after_close: AfterClose::Detach },
+            // A form writes most characters of a packet as three.
+            max_body: max_message.saturating_mul(3).saturating_add(4 * 1024),
+            handshake: self.0.config.times.handshake,
+            surface: Surface::Events,
+        }
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.0.tasks
+    }
+
+    fn choose_protocol(&self, _: &HeaderMap) -> Option<HeaderValue> {
+        None
+    }
+
+    fn websocket(self: Arc<Self>, admitted: Admitted) -> Result<Opening, Refusal> {
+        let asked = Asked::of(&self.0, admitted)?;
+        match asked.wire {
+            Wire::Sente => self.open_sente(asked),
+            Wire::Tsugi => self.open_tsugi(asked),
+        }
+    }
+
+    fn poll(self: Arc<Self>, admitted: Admitted) -> Answer {
+        Box::pin(async move {
+            let asked = Asked::of(&self.0, admitted)?;
+            match asked.wire {
+                Wire::Sente => self.poll_sente(asked).await,
+                Wire::Tsugi => self.poll_tsugi(asked).await,
+            }
+        })
+    }
+
+    fn post(self: Arc<Self>, admitted: Admitted, body: Bytes) -> Answer {
+        Box::pin(async move {
+            let asked = Asked::of(&self.0, admitted)?;
+            match asked.wire {
+                Wire::Sente => self.post_sente(asked, body).await,
+                Wire::Tsugi => self.post_tsugi(&asked, body),
+            }
+        })
+    }
+}
+
+/// An admitted request with what it asks for.
+struct Asked {
+    admitted: Admitted,
+    wire: Wire,
+    kit: usize,
+}
+
+impl Asked {
+    fn of(core: &Core, admitted: Admitted) -> Result<Self, Refusal> {
+        if !asks_for_tsugi(&admitted.request) {
+            return Ok(Self { admitted, wire: Wire::Sente, kit: 0 });
+        }
+        let kit = match admitted.request.param("codec") {
+            None => Some(0),
+            Some(name) => core.kits.iter().position(|kit| kit.codec.name() == name),
+        };
+        let Some(kit) = kit else {
+            let names: Vec<&str> = core.kits.iter().map(|kit| kit.codec.name()).collect();
+            return Err(bad(format!("Unknown codec; choose one of: {}", names.join(", "))));
+        };
+        Ok(Self { admitted, wire: Wire::Tsugi, kit })
+    }
+
+    fn request(&self) -> &ConnectRequest {
+        &self.admitted.request
+    }
+
+    fn who(&self, core: &Core) -> Result<Who, Refusal> {
+        let client = self.request().client_id().cloned().ok_or_else(|| bad("Bad parameter client-id"))?;
+        Ok(Who {
+            user: self.admitted.identity.user.clone(),
+            client,
+            extensions: self.admitted.identity.extensions.clone(),
+            address: core.config.hooks.address.as_ref().and_then(|address| address(self.request())),
+        })
+    }
+
+    /// Whether a session is this client's to use: the same user, client id, codec.
+    fn owns(&self, peer: &Peer) -> bool {
+        peer.user() == self.admitted.identity.user.as_ref()
+            && Some(peer.client()) == self.request().client_id()
+            && peer.kit_index() == self.kit
+    }
+}
+
+fn bad(text: impl Into<std::borrow::Cow<'static, str>>) -> Refusal {
+    Refusal::new(StatusCode::BAD_REQUEST, text)
+}
+
+/// A value that could not be written by this codec, which is a mistake of the application.
+fn unwritable(error: &tsugi_proto::codec::EncodeError) -> Refusal {
+    tracing::error!(target: "tsugi", %error, "a handshake could not be written");
+    Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "The handshake could not be written")
+}
+
+impl Chsk {
+    fn kit(&self, asked: &Asked) -> &Kit {
+        &self.0.kits[asked.kit]
+    }
+
+    fn handshake(&self, asked: &Asked) -> Result<Message, Refusal> {
+        let kit = self.kit(asked);
+        let data = (self.0.config.hooks.handshake_data)(asked.request());
+        let extension = (asked.wire == Wire::Tsugi).then(|| self.extension());
+        let payload = handshake(kit, asked.admitted.identity.user.as_ref(), data, extension);
+        kit.codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
+    }
+
+    /// The handshake's fourth element.
+    fn extension(&self) -> Value {
+        let times = &self.0.config.times;
+        let millis = |time: std::time::Duration| Value::Integer(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
+        let ping = times.keep_alive.unwrap_or(std::time::Duration::from_secs(25));
+        let limit = i64::try_from(self.0.config.limits.max_message).unwrap_or(i64::MAX);
+        Value::Map(vec![
+            (keyword("tsugi"), Value::Integer(1)),
+            (keyword("max-message"), Value::Integer(limit)),
+            (keyword("ping-ms"), millis(ping)),
+            (keyword("ping-timeout-ms"), millis(std::time::Duration::from_secs(5))),
+            (keyword("poll-ms"), millis(times.poll_timeout)),
+        ])
+    }
+
+    // Plain Sente.
+
+    fn sente_peer(&self, asked: &Asked) -> Result<Option<Arc<Peer>>, Refusal> {
+        let who = asked.who(&self.0)?;
+        Ok(self.0.hub.sente(&(who.user, who.client)))
+    }
+
+    /// The session is registered first, and then the handshake goes out (sente.md 9.2).
+    fn open_sente(&self, asked: Asked) -> Result<Opening, Refusal> {
+        let greeting = Frame::message(&self.handshake(&asked)?);
+        let peer = match self.sente_peer(&asked)? {
+            Some(peer) => peer,
+            None => self.0.begin(Wire::Sente, asked.kit, asked.who(&self.0)?)?,
+        };
+        Ok(Opening::Attached(attach(&peer, Transport::WebSocket, Some(greeting))))
+    }
+
+    async fn poll_sente(&self, asked: Asked) -> Result<Response<Body>, Refusal> {
+        let peer = self.sente_peer(&asked)?;
+        let Some(peer) = peer.filter(|_| asked.request().param("handshake?").is_none()) else {
+            // Begun now, so that the next poll is held; online only once it is (sente.md 10.1).
+            if self.sente_peer(&asked)?.is_none() {
+                self.0.begin(Wire::Sente, asked.kit, asked.who(&self.0)?)?;
+            }
+            return Ok(self.respond(&asked, &self.handshake(&asked)?));
+        };
+        let brought = hold(attach(&peer, Transport::Poll, None)).await;
+        let kit = self.kit(&asked);
+        let message = match (brought.frames.into_iter().next().and_then(|frame| frame.to_message()), brought.end) {
+            (Some(message), _) => message,
+            (None, End::Closed(_)) => kit.timeout.clone(),
+            (None, End::Fenced | End::Full) => kit.nothing.clone(),
+        };
+        Ok(self.respond(&asked, &message))
+    }
+
+    async fn post_sente(&self, asked: Asked, body: Bytes) -> Result<Response<Body>, Refusal> {
+        let message = sente_message(asked.request(), body)?;
+        self.check_size(&message)?;
+        let kit = self.kit(&asked);
+        let received = kit.codec.decode_event(&message).map_err(|error| undecodable(&error))?;
+        if received.slot().is_nil() || *received.slot() == Value::Boolean(false) {
+            self.take_sente(&asked, received, None)?;
+            return Ok(self.respond(&asked, &kit.accepted));
+        }
+        let (sender, receiver) = oneshot::channel();
+        let answer = Box::new(move |reply| sender.send(reply).map_err(|_| Gone));
+        let responder = Responder::new(id_of(&received), answer);
+        self.take_sente(&asked, received, Some(responder))?;
+        // As in Sente, nothing waits longer for a reply over Ajax than a poll is held (sente.md 11.3).
+        let reply = tokio::time::timeout(self.0.config.times.poll_timeout, receiver).await;
+        let message = match reply {
+            Ok(Ok(reply)) => {
+                let payload = reply.unwrap_or_else(|failure| failure.to_value());
+                kit.codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?
+            }
+            Ok(Err(_)) | Err(_) => kit.timeout.clone(),
+        };
+        Ok(self.respond(&asked, &message))
+    }
+
+    /// Hands a POST's event to the client's session, or to a passing one: a POST needs no handshake (sente.md 11.1).
+    fn take_sente(&self, asked: &Asked, received: Received, responder: Option<Responder>) -> Result<(), Refusal> {
+        let peer = match self.sente_peer(asked)? {
+            Some(peer) => peer,
+            None => self.0.passing(Wire::Sente, asked.kit, asked.who(&self.0)?)?,
+        };
+        peer.post(vec![(received, responder)]).map_err(|_| self.0.guard.busy("Too many events wait already"))
+    }
+
+    // Tsugi.
+
+    fn open_tsugi(&self, asked: Asked) -> Result<Opening, Refusal> {
+        let frame = Frame::message(&self.handshake(&asked)?);
+        let within = self.0.config.times.handshake;
+        let greeter = TsugiGreeter { chsk: Self(Arc::clone(&self.0)), asked };
+        Ok(Opening::Greeting(frame, Box::new(greeter), within))
+    }
+
+    async fn poll_tsugi(&self, asked: Asked) -> Result<Response<Body>, Refusal> {
+        if asked.request().param("handshake?").is_some() || asked.request().header(SESSION_HEADER).is_none() {
+            return Ok(self.respond(&asked, &self.handshake(&asked)?));
+        }
+        let peer = self.tsugi_peer(&asked)?;
+        let brought = hold(attach(&peer, Transport::Poll, None)).await;
+        Ok(self.respond(&asked, &self.body_of(&asked, brought)?))
+    }
+
+    fn body_of(&self, asked: &Asked, brought: Brought) -> Result<Message, Refusal> {
+        let kit = self.kit(asked);
+        let mut messages: Vec<Message> = brought.frames.iter().filter_map(Frame::to_message).collect();
+        if let End::Closed(close) = &brought.end {
+            let what = Value::Map(vec![
+                (keyword("code"), Value::Integer(close.code.get().into())),
+                (keyword("reason"), Value::String(close.reason.as_str().into())),
+            ]);
+            let payload = Value::Vector(vec![keyword("chsk/close"), what]);
+            messages.push(kit.codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?);
+        }
+        match messages.len() {
+            0 => Ok(kit.nothing.clone()),
+            1 => Ok(messages.remove(0)),
+            _ => Ok(kit.codec.concat(&messages)),
+        }
+    }
+
+    fn post_tsugi(&self, asked: &Asked, body: Bytes) -> Result<Response<Body>, Refusal> {
+        let kit = self.kit(asked);
+        let message = match kit.codec.form() {
+            tsugi_proto::codec::Form::Text => text(body)?,
+            tsugi_proto::codec::Form::Binary => Message::Binary(body),
+        };
+        self.check_size(&message)?;
+        let received = kit.codec.decode_events(&message).map_err(|error| undecodable(&error))?;
+        if let Some(hello) = received.first().and_then(|first| Hello::read(kit, first)) {
+            let (_, welcome) = self.hello(asked, &hello)?;
+            return Ok(self.respond(asked, &welcome));
+        }
+        let peer = self.tsugi_peer(asked)?;
+        let received = received.into_iter().map(|received| {
+            let responder = peer.responder_for(&received);
+            (received, responder)
+        });
+        peer.post(received.collect()).map_err(|_| self.0.guard.busy("Too many events wait already"))?;
+        Ok(self.respond(asked, &kit.accepted))
+    }
+
+    /// The session that the request names and may use. Anything else is the same 409: nobody learns which it was.
+    fn tsugi_peer(&self, asked: &Asked) -> Result<Arc<Peer>, Refusal> {
+        let named = asked.request().header(SESSION_HEADER).and_then(|text| SessionId::parse(text).ok());
+        let peer = named.and_then(|id| self.0.hub.session(&id)).filter(|peer| asked.owns(peer));
+        peer.ok_or_else(|| Refusal::new(StatusCode::CONFLICT, "No such session: shake hands again"))
+    }
+
+    /// Answers hello: the client's session if it still lives, else a new one.
+    fn hello(&self, asked: &Asked, hello: &Hello) -> Result<(Arc<Peer>, Message), Refusal> {
+        let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
+        let living = named.and_then(|id| self.0.hub.session(&id));
+        let living = living.filter(|peer| asked.owns(peer) && !peer.is_closing());
+        let (peer, outcome) = match living {
+            Some(peer) => (peer, "resumed"),
+            None => (self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?, "new"),
+        };
+        let what = Value::Map(vec![
+            (keyword("session"), Value::String(peer.session().to_text().into())),
+            (keyword("outcome"), keyword(outcome)),
+        ]);
+        let payload = Value::Vector(vec![keyword("chsk/welcome"), what]);
+        let welcome = self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?;
+        Ok((peer, welcome))
+    }
+
+    fn check_size(&self, message: &Message) -> Result<(), Refusal> {
+        if message.len() > self.0.config.limits.max_message {
+            return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"));
+        }
+        Ok(())
+    }
+
+    fn respond(&self, asked: &Asked, message: &Message) -> Response<Body> {
+        ok(self.kit(asked).codec.content_type(), message.as_bytes().clone())
+    }
+}
+
+/// Makes a carrier the session's own, until the returned hold is dropped.
+fn attach(peer: &Arc<Peer>, transport: Transport, greeting: Option<Frame>) -> Hold {
+    let owner: Arc<dyn Owner> = peer.owner();
+    let profile = peer.kit().profile(peer.wire, transport);
+    let carrier = with(&owner, |session, now| session.attach(now, profile, greeting));
+    Hold { owner, carrier }
+}
+
+/// A Sente client's POST: packed text in a form, or a packed body (sente.md 2.2).
+fn sente_message(request: &ConnectRequest, body: Bytes) -> Result<Message, Refusal> {
+    if request.param("binary?").is_some() {
+        return Ok(Message::Binary(body));
+    }
+    let packed = request.param("ppstr").ok_or_else(|| bad("The parameter ppstr is missing"))?;
+    Ok(Message::text(packed))
+}
+
+fn text(body: Bytes) -> Result<Message, Refusal> {
+    Utf8Bytes::new(body).map(Message::Text).map_err(|_| bad("The body is not UTF-8"))
+}
+
+fn undecodable(error: &tsugi_proto::codec::DecodeError) -> Refusal {
+    bad(format!("Undecodable message: {error}"))
+}
+
+/// What a Tsugi client says first.
+struct Hello {
+    session: Option<String>,
+    csrf: Option<String>,
+}
+
+impl Hello {
+    fn read(kit: &Kit, received: &Received) -> Option<Self> {
+        let Received::Event { id, data, .. } = received else { return None };
+        if id.as_str() != "chsk/hello" {
+            return None;
+        }
+        let data: Value = tsugi_proto::codec::deserialize(kit.codec.as_ref(), data.as_deref()).ok()?;
+        Some(Self { session: field(&data, "session"), csrf: field(&data, "csrf") })
+    }
+}
+
+fn field(data: &Value, name: &str) -> Option<String> {
+    let Value::Map(entries) = data else { return None };
+    let (_, value) = entries.iter().find(|(key, _)| match key {
+        Value::Keyword(key) | Value::String(key) => **key == *name,
+        _ => false,
+    })?;
+    if let Value::String(text) = value { Some(text.to_string()) } else { None }
+}
+
+/// Decides over a WebSocket's hello. Until then a poll stays attached, so that a proxy which lets the upgrade through
+/// and then stays mute swallows nothing.
+struct TsugiGreeter {
+    chsk: Chsk,
+    asked: Asked,
+}
+
+impl Greeter for TsugiGreeter {
+    fn greet(&self, first: Message) -> Result<(Arc<dyn Owner>, CarrierId), Close> {
+        let kit = self.chsk.kit(&self.asked);
+        let received = kit.codec.decode_event(&first);
+        let hello = received.ok().and_then(|received| Hello::read(kit, &received));
+        let hello = hello.ok_or(Close::because(CloseCode::NO_HELLO, "hello must come first"))?;
+        if let Csrf::InHello(right) = &self.asked.admitted.csrf
+            && !hello.csrf.as_deref().is_some_and(|given| same_token(given, right))
+        {
+            tracing::info!(target: "tsugi", "hello without the right CSRF token refused");
+            return Err(Close::because(CloseCode::POLICY, "Bad CSRF token"));
+        }
+        let busy = |refusal: Refusal| {
+            tracing::info!(target: "tsugi", why = refusal.text(), "hello refused");
+            Close::because(CloseCode::TRY_AGAIN, "too many sessions")
+        };
+        let (peer, welcome) = self.chsk.hello(&self.asked, &hello).map_err(busy)?;
+        let owner = peer.owner();
+        let profile = kit.profile(Wire::Tsugi, Transport::WebSocket);
+        let carrier = with(&owner, |session, now| session.attach(now, profile, Some(Frame::message(&welcome))));
+        Ok((owner, carrier))
+    }
+}

@@ -1,0 +1,164 @@
+//! What all peers of one server share, and how sessions are made and found.
+
+use crate::broker::Broker;
+use crate::config::Config;
+use crate::error::Refusal;
+use crate::handler::Context;
+use crate::hub::Hub;
+use crate::identity::{ClientId, SessionId, UserId};
+use crate::kit::{Kit, Wire};
+use crate::peer::Peer;
+use crate::router::Router;
+use crate::service::guard::Guard;
+use crate::session::{Clock, Wheel};
+use crate::topics::Topics;
+use crate::users::Users;
+use http::StatusCode;
+use parking_lot::Mutex;
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use tokio_util::task::TaskTracker;
+
+/// One server. Held by its handles, its endpoint and its peers.
+pub(crate) struct Core {
+    pub(crate) config: Config,
+    pub(crate) kits: Vec<Kit>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) clock: Clock,
+    pub(crate) wheel: Arc<Wheel>,
+    pub(crate) tasks: TaskTracker,
+    pub(crate) router: Router<()>,
+    pub(crate) hub: Hub,
+    pub(crate) users: Users,
+    pub(crate) topics: Topics,
+    pub(crate) broker: Arc<dyn Broker>,
+    /// This node's number, part of every session id.
+    pub(crate) node: u32,
+    numbers: AtomicU64,
+    /// Sessions by address. One lock: it is taken once when a session begins and once when it ends.
+    addresses: Mutex<HashMap<IpAddr, usize>>,
+}
+
+/// What a new core is made of.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) kits: Vec<Kit>,
+    pub(crate) guard: Arc<Guard>,
+    pub(crate) router: Router<()>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) node: u32,
+}
+
+/// The most topics of one server.
+const MAX_TOPICS: usize = 1_000_000;
+
+impl Core {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let Parts { config, kits, guard, router, broker, node } = parts;
+        Self {
+            topics: Topics::new(config.limits.max_topics, MAX_TOPICS),
+            config,
+            kits,
+            guard,
+            clock: Clock::start(),
+            wheel: Arc::default(),
+            tasks: TaskTracker::new(),
+            router,
+            hub: Hub::default(),
+            users: Users::new(),
+            broker,
+            node,
+            numbers: AtomicU64::new(1),
+            addresses: Mutex::default(),
+        }
+    }
+
+    pub(crate) fn next_number(&self) -> u64 {
+        self.numbers.fetch_add(1, Ordering::Relaxed)
+    }
+
+    /// Begins a session, unless there are too many.
+    pub(crate) fn begin(self: &Arc<Self>, wire: Wire, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
+        let limits = &self.config.limits;
+        if self.hub.count() >= limits.max_sessions {
+            return Err(self.guard.busy("Too many sessions"));
+        }
+        if who.user.as_ref().is_some_and(|user| self.hub.count_of(user) >= limits.max_sessions_per_user) {
+            return Err(self.guard.busy("Too many sessions of this user"));
+        }
+        let address = who.address;
+        let context = Arc::new(self.context(who)?);
+        if let Some(address) = address {
+            self.count_address(address)?;
+        }
+        let peer = Peer::new(self, wire, kit, context, address);
+        self.topics.open(peer.number);
+        self.hub.insert(&peer);
+        Ok(peer)
+    }
+
+    /// A peer without a session, for a POST that comes alone. It is nowhere registered and goes with its last handler.
+    pub(crate) fn passing(self: &Arc<Self>, wire: Wire, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
+        Ok(Peer::new(self, wire, kit, Arc::new(self.context(who)?), None))
+    }
+
+    fn context(self: &Arc<Self>, who: Who) -> Result<Context, Refusal> {
+        let session = SessionId::random(self.node).map_err(|error| {
+            tracing::error!(target: "tsugi", %error, "the system gives no random numbers");
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "No random numbers")
+        })?;
+        Ok(Context {
+            user: who.user,
+            client: who.client,
+            session,
+            extensions: Arc::new(who.extensions),
+            server: crate::handle::Server::new(Arc::<Self>::clone(self)),
+        })
+    }
+
+    fn count_address(&self, address: IpAddr) -> Result<(), Refusal> {
+        let mut addresses = self.addresses.lock();
+        let count = addresses.entry(address).or_insert(0);
+        if *count >= self.config.limits.max_sessions_per_address {
+            return Err(self.guard.busy("Too many sessions from this address"));
+        }
+        *count += 1;
+        Ok(())
+    }
+
+    /// A session has ended: nothing of it stays.
+    pub(crate) fn forget(&self, peer: &Arc<Peer>) {
+        self.hub.remove(peer);
+        let empty = self.topics.close(peer.number);
+        if !empty.is_empty() {
+            let broker = Arc::clone(&self.broker);
+            // The broker may be far away. Ends when it was told; shutdown waits for it.
+            self.tasks.spawn(async move {
+                for topic in empty {
+                    if let Err(error) = broker.unsubscribe(&topic).await {
+                        tracing::debug!(target: "tsugi", %error, "the broker was not told of an empty topic");
+                    }
+                }
+            });
+        }
+        if let Some(address) = peer.address {
+            let mut addresses = self.addresses.lock();
+            if let Some(count) = addresses.get_mut(&address) {
+                *count -= 1;
+                if *count == 0 {
+                    addresses.remove(&address);
+                }
+            }
+        }
+    }
+}
+
+/// Whose a new session is.
+pub(crate) struct Who {
+    pub(crate) user: Option<UserId>,
+    pub(crate) client: ClientId,
+    pub(crate) extensions: http::Extensions,
+    pub(crate) address: Option<IpAddr>,
+}

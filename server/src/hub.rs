@@ -1,0 +1,197 @@
+//! Who is connected to this node, and the one place where an event reaches many sessions.
+
+use crate::identity::{ClientId, SessionId, UserId};
+use crate::kit::{Kit, Wire};
+use crate::peer::Peer;
+use parking_lot::RwLock;
+use std::collections::HashMap;
+use std::hash::{BuildHasher, Hash, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tsugi_proto::codec::EncodeError;
+use tsugi_proto::session::{EncodedEvent, Flush};
+use tsugi_proto::Event;
+
+/// Locks are spread over so many shards, so that connections do not queue for one.
+const SHARDS: usize = 16;
+
+/// Whose client: the same client id of two users is two clients.
+pub(crate) type ClientKey = (Option<UserId>, ClientId);
+
+/// Every session of this node, by each name it can be asked for.
+///
+/// Locks are held to look up, insert or take a copy of a list of handles; never while anything is sent, and one at a time.
+#[derive(Default)]
+pub(crate) struct Hub {
+    by_number: Sharded<u64, Arc<Peer>>,
+    by_session: Sharded<SessionId, Arc<Peer>>,
+    by_client: Sharded<ClientKey, Vec<Arc<Peer>>>,
+    by_user: Sharded<UserId, Vec<Arc<Peer>>>,
+    count: AtomicUsize,
+}
+
+/// A map in shards. Hashing is keyed, since clients choose some of the keys.
+struct Sharded<K, V> {
+    shards: [RwLock<HashMap<K, V>>; SHARDS],
+    hasher: RandomState,
+}
+
+impl<K, V> Default for Sharded<K, V> {
+    fn default() -> Self {
+        Self { shards: std::array::from_fn(|_| RwLock::default()), hasher: RandomState::new() }
+    }
+}
+
+impl<K: Hash + Eq, V> Sharded<K, V> {
+    fn shard(&self, key: &K) -> &RwLock<HashMap<K, V>> {
+        // The low bits choose the place inside a map, so the shard takes high ones.
+        &self.shards[(self.hasher.hash_one(key) >> 60) as usize % SHARDS]
+    }
+}
+
+impl<K: Hash + Eq> Sharded<K, Arc<Peer>> {
+    fn find(&self, key: &K) -> Option<Arc<Peer>> {
+        self.shard(key).read().get(key).cloned()
+    }
+
+    fn put(&self, key: K, peer: &Arc<Peer>) {
+        self.shard(&key).write().insert(key, Arc::clone(peer));
+    }
+
+    fn take(&self, key: &K) {
+        self.shard(key).write().remove(key);
+    }
+}
+
+impl<K: Hash + Eq> Sharded<K, Vec<Arc<Peer>>> {
+    fn all(&self, key: &K) -> Vec<Arc<Peer>> {
+        self.shard(key).read().get(key).cloned().unwrap_or_default()
+    }
+
+    fn add(&self, key: K, peer: &Arc<Peer>) {
+        self.shard(&key).write().entry(key).or_insert_with(|| Vec::with_capacity(1)).push(Arc::clone(peer));
+    }
+
+    fn drop_one(&self, key: &K, peer: &Arc<Peer>) {
+        let mut shard = self.shard(key).write();
+        if let Some(list) = shard.get_mut(key) {
+            list.retain(|other| !Arc::ptr_eq(other, peer));
+            if list.is_empty() {
+                shard.remove(key);
+            }
+        }
+    }
+
+    fn count(&self, key: &K) -> usize {
+        self.shard(key).read().get(key).map_or(0, Vec::len)
+    }
+}
+
+impl Hub {
+    pub(crate) fn insert(&self, peer: &Arc<Peer>) {
+        self.count.fetch_add(1, Ordering::Relaxed);
+        self.by_number.put(peer.number, peer);
+        if peer.wire == Wire::Tsugi {
+            self.by_session.put(peer.session(), peer);
+        }
+        self.by_client.add(client_key(peer), peer);
+        if let Some(user) = peer.user() {
+            self.by_user.add(user.clone(), peer);
+        }
+    }
+
+    pub(crate) fn remove(&self, peer: &Arc<Peer>) {
+        if self.by_number.shard(&peer.number).write().remove(&peer.number).is_none() {
+            return;
+        }
+        self.count.fetch_sub(1, Ordering::Relaxed);
+        if peer.wire == Wire::Tsugi {
+            self.by_session.take(&peer.session());
+        }
+        self.by_client.drop_one(&client_key(peer), peer);
+        if let Some(user) = peer.user() {
+            self.by_user.drop_one(user, peer);
+        }
+    }
+
+    /// Sessions of this node.
+    pub(crate) fn count(&self) -> usize {
+        self.count.load(Ordering::Relaxed)
+    }
+
+    pub(crate) fn count_of(&self, user: &UserId) -> usize {
+        self.by_user.count(user)
+    }
+
+    pub(crate) fn session(&self, id: &SessionId) -> Option<Arc<Peer>> {
+        self.by_session.find(id)
+    }
+
+    pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Peer>> {
+        self.by_number.find(&number)
+    }
+
+    /// The session of a plain Sente client, which names itself by user and client id.
+    pub(crate) fn sente(&self, key: &ClientKey) -> Option<Arc<Peer>> {
+        let peers = self.by_client.all(key);
+        peers.into_iter().rev().find(|peer| peer.wire == Wire::Sente && !peer.is_closing())
+    }
+
+    pub(crate) fn of_client(&self, key: &ClientKey) -> Vec<Arc<Peer>> {
+        self.by_client.all(key)
+    }
+
+    pub(crate) fn of_user(&self, user: &UserId) -> Vec<Arc<Peer>> {
+        self.by_user.all(user)
+    }
+
+    pub(crate) fn all(&self) -> Vec<Arc<Peer>> {
+        let mut peers = Vec::with_capacity(self.count());
+        for shard in &self.by_number.shards {
+            peers.extend(shard.read().values().cloned());
+        }
+        peers
+    }
+
+    pub(crate) fn anonymous(&self) -> Vec<Arc<Peer>> {
+        let mut peers = self.all();
+        peers.retain(|peer| peer.user().is_none());
+        peers
+    }
+}
+
+fn client_key(peer: &Peer) -> ClientKey {
+    (peer.user().cloned(), peer.client().clone())
+}
+
+/// Queues one event on many sessions; the only place where that happens. It is encoded at most once per codec, and
+/// every session shares the frame. Returns how many sessions took it.
+///
+/// # Errors
+/// When a codec that one of the sessions uses cannot express the event; the sessions of other codecs have it then.
+pub(crate) fn deliver(kits: &[Kit], peers: &[Arc<Peer>], event: &Event, flush: Flush) -> Result<usize, EncodeError> {
+    let mut encoded: Vec<Option<Arc<EncodedEvent>>> = vec![None; kits.len()];
+    let mut failed = None;
+    let mut taken = 0;
+    for peer in peers {
+        let slot = &mut encoded[peer.kit_index()];
+        if slot.is_none() {
+            match kits[peer.kit_index()].encode(event) {
+                Ok(event) => *slot = Some(event),
+                Err(error) => {
+                    failed = Some(error);
+                    continue;
+                }
+            }
+        }
+        if let Some(event) = slot
+            && peer.push(event, flush).is_ok()
+        {
+            taken += 1;
+        }
+    }
+    match failed {
+        Some(error) => Err(error),
+        None => Ok(taken),
+    }
+}

@@ -1,0 +1,342 @@
+//! A session that speaks events: it decodes what comes in and hands one event after another to the router.
+
+use crate::core::Core;
+use crate::event;
+use crate::handler::{Call, Concurrency, Context};
+use crate::identity::{ClientId, SessionId, UserId};
+use crate::kit::{Kit, Wire, keyword};
+use crate::reply::{Failure, Gone, Responder};
+use crate::session::{Cell, Owner, with};
+use crate::users::Edge;
+use parking_lot::Mutex;
+use std::collections::{HashMap, VecDeque};
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::task::{Context as TaskContext, Poll, Waker};
+use tokio::sync::Semaphore;
+use tsugi_proto::packet::Received;
+use tsugi_proto::codec::DecodeError;
+use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
+use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
+
+/// The event-level view of one session.
+pub(crate) struct Peer {
+    cell: Cell,
+    /// Tells this session from every other of the server, for maps.
+    pub(crate) number: u64,
+    pub(crate) wire: Wire,
+    kit: usize,
+    pub(crate) context: Arc<Context>,
+    /// Counted against the sessions of this address.
+    pub(crate) address: Option<IpAddr>,
+    core: Arc<Core>,
+    work: Mutex<Work>,
+}
+
+/// What waits to be handled, beside the session's inbox. Locked for moments; no other lock is taken inside.
+#[derive(Default)]
+struct Work {
+    jobs: VecDeque<Job>,
+    /// Whether a worker is at it. There is at most one, so that events are handled in order.
+    running: bool,
+    online: Option<Transport>,
+    /// Events of routes that allow several at once. Empty, and without memory, for all others.
+    running_of: HashMap<EventId, Arc<Semaphore>>,
+}
+
+/// Something to handle that did not come through the session's carrier.
+enum Job {
+    /// An event of a POST, and who wants its reply.
+    Posted(Received, Option<Responder>),
+    /// The server's own news, such as that the user came online.
+    News(&'static str, Value),
+}
+
+impl Owner for Peer {
+    fn cell(&self) -> &Cell {
+        &self.cell
+    }
+
+    fn notify(self: Arc<Self>, event: SessionEvent) {
+        match event {
+            SessionEvent::Online(transport) => self.go_online(transport),
+            SessionEvent::Offline => self.go_offline(),
+            SessionEvent::Closed(closed) => self.ended(&closed),
+        }
+    }
+
+    /// Starts the worker unless it runs. Its first step is taken here: most handlers never wait, and then no task is
+    /// needed.
+    fn readable(self: Arc<Self>) {
+        if std::mem::replace(&mut self.work.lock().running, true) {
+            return;
+        }
+        let mut work = Box::pin(Arc::clone(&self).work());
+        if let Poll::Pending = work.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+            // The rest is a task of its own, so that the carrier goes on carrying. It ends when nothing waits any more.
+            self.core.tasks.spawn(work);
+        }
+    }
+}
+
+impl Peer {
+    pub(crate) fn new(
+        core: &Arc<Core>,
+        wire: Wire,
+        kit: usize,
+        context: Arc<Context>,
+        address: Option<IpAddr>,
+    ) -> Arc<Self> {
+        let cell = Cell::new(core.clock, Arc::clone(&core.wheel), Arc::clone(&core.kits[kit].session));
+        let number = core.next_number();
+        Arc::new(Self { cell, number, wire, kit, context, address, core: Arc::clone(core), work: Mutex::default() })
+    }
+
+    pub(crate) fn session(&self) -> SessionId {
+        self.context.session
+    }
+
+    pub(crate) fn kit(&self) -> &Kit {
+        &self.core.kits[self.kit]
+    }
+
+    pub(crate) fn kit_index(&self) -> usize {
+        self.kit
+    }
+
+    pub(crate) fn user(&self) -> Option<&UserId> {
+        self.context.user.as_ref()
+    }
+
+    pub(crate) fn client(&self) -> &ClientId {
+        &self.context.client
+    }
+
+    pub(crate) fn is_closing(&self) -> bool {
+        self.cell.look(tsugi_proto::Session::is_closing)
+    }
+
+    /// Queues an event that was encoded for this peer's codec.
+    pub(crate) fn push(self: &Arc<Self>, event: &Arc<EncodedEvent>, flush: Flush) -> Result<(), SendError> {
+        self.send(Item::Event(Arc::clone(event), flush))
+    }
+
+    /// Ends the session once what waits has gone out.
+    pub(crate) fn close(self: &Arc<Self>, close: Close) {
+        with(&self.owner(), |session, _| session.close(close));
+    }
+
+    pub(crate) fn owner(self: &Arc<Self>) -> Arc<dyn Owner> {
+        Arc::<Self>::clone(self)
+    }
+
+    fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
+        let sent = with(&self.owner(), |session, now| session.send(now, item));
+        if let Err(SendError::Full(_)) = sent {
+            tracing::warn!(target: "tsugi", client = %self.client(), "a client reads too slowly: queue full, closed with 3002");
+        }
+        sent
+    }
+
+    /// Whether a POST's event was taken; `Err` gives it back when too many wait.
+    pub(crate) fn post(self: &Arc<Self>, received: Vec<(Received, Option<Responder>)>) -> Result<(), Busy> {
+        {
+            let mut work = self.work.lock();
+            if work.jobs.len() >= self.core.config.limits.max_inbox {
+                return Err(Busy);
+            }
+            work.jobs.extend(received.into_iter().map(|(received, responder)| Job::Posted(received, responder)));
+        }
+        Arc::clone(self).readable();
+        Ok(())
+    }
+
+    async fn work(self: Arc<Self>) {
+        loop {
+            let job = {
+                let mut work = self.work.lock();
+                let job = work.jobs.pop_front();
+                if job.is_none() {
+                    work.jobs = VecDeque::new();
+                }
+                job
+            };
+            if let Some(job) = job {
+                self.do_job(job).await;
+                continue;
+            }
+            if let Some(message) = with(&self.owner(), |session, _| session.receive()) {
+                self.handle_message(&message).await;
+                continue;
+            }
+            if self.rest() {
+                return;
+            }
+        }
+    }
+
+    /// Whether the worker may end. Looked at under the lock that starts workers, so that nothing is left lying.
+    fn rest(&self) -> bool {
+        let mut work = self.work.lock();
+        let idle = work.jobs.is_empty() && !self.cell.look(tsugi_proto::Session::has_messages);
+        work.running = !idle;
+        idle
+    }
+
+    async fn do_job(self: &Arc<Self>, job: Job) {
+        match job {
+            Job::Posted(received, responder) => self.handle(received, responder).await,
+            Job::News(id, data) => self.route_made(id, data, None).await,
+        }
+    }
+
+    async fn handle_message(self: &Arc<Self>, message: &Message) {
+        match self.kit().codec.decode_event(message) {
+            Ok(received) => {
+                let responder = self.responder_for(&received);
+                self.handle(received, responder).await;
+            }
+            Err(error) => self.refuse_message(&error),
+        }
+    }
+
+    /// What cannot be decoded ends the connection, not the session: what waits for the client still does.
+    fn refuse_message(self: &Arc<Self>, error: &DecodeError) {
+        tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message: connection closed");
+        let code = match error {
+            DecodeError::Form { .. } => CloseCode::UNSUPPORTED,
+            _ => CloseCode::INVALID_DATA,
+        };
+        let reason: String = error.to_string().chars().take(30).collect();
+        let close = Close::new(code, reason).unwrap_or(Close::because(code, "undecodable message"));
+        with(&self.owner(), |session, now| session.drop_carrier(now, close));
+    }
+
+    async fn handle(self: &Arc<Self>, received: Received, responder: Option<Responder>) {
+        match received {
+            Received::Event { id, data, .. } if id.is_reserved() => self.handle_reserved(id, data.is_some(), responder).await,
+            Received::Event { id, data, .. } => {
+                let concurrency = self.core.router.concurrency(&id);
+                let codec = Arc::clone(&self.kit().codec);
+                let call = Call::received(Arc::clone(&self.context), id.clone(), data, codec, responder);
+                self.run(id, concurrency, call).await;
+            }
+            Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, responder).await,
+        }
+    }
+
+    /// Awaits the handler, so that a client's events are handled one by one; a route may ask for more at a time.
+    async fn run(self: &Arc<Self>, id: EventId, concurrency: Concurrency, call: Call) {
+        let Concurrency::AtMost(most) = concurrency else {
+            return self.core.router.call(call).await;
+        };
+        let semaphore = {
+            let mut work = self.work.lock();
+            Arc::clone(work.running_of.entry(id).or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
+        };
+        let Ok(permit) = semaphore.acquire_owned().await else { return };
+        let core = Arc::clone(&self.core);
+        // Ends with its handler. The permit bounds how many there are.
+        self.core.tasks.spawn(async move {
+            core.router.call(call).await;
+            drop(permit);
+        });
+    }
+
+    /// Events in the protocol's own namespace. Only pings and pongs may come from a client (sente-features C7).
+    async fn handle_reserved(self: &Arc<Self>, id: EventId, has_data: bool, responder: Option<Responder>) {
+        let known = !has_data && matches!(id.as_str(), event::PING | event::PONG);
+        if !known {
+            tracing::info!(target: "tsugi", client = %self.client(), event = %id, "reserved event of a client refused");
+            if let Some(responder) = responder {
+                let text = "events in the namespace chsk belong to the protocol";
+                let _ = responder.reply(Failure::new(Failure::RESERVED, text));
+            }
+            return;
+        }
+        let news = if id.as_str() == event::PING { event::PING } else { event::PONG };
+        if let Some(responder) = responder {
+            let _ = responder.reply(Value::String("pong".into()));
+        }
+        self.route_made(news, Value::Nil, None).await;
+    }
+
+    /// An event of the server's own making, for whoever has a route for it.
+    async fn route_made(self: &Arc<Self>, id: &'static str, data: Value, responder: Option<Responder>) {
+        let call = Call::made(Arc::clone(&self.context), EventId::of_static(id), data, responder);
+        self.core.router.call(call).await;
+    }
+
+    /// Answers in the session, for as long as it lives. `None` when no answer is wanted.
+    pub(crate) fn responder_for(self: &Arc<Self>, received: &Received) -> Option<Responder> {
+        let slot = received.slot();
+        if slot.is_nil() || *slot == Value::Boolean(false) {
+            return None;
+        }
+        let peer = Arc::clone(self);
+        let slot = slot.clone();
+        Some(Responder::new(id_of(received), Box::new(move |reply| peer.reply(&slot, reply))))
+    }
+
+    fn reply(self: &Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone> {
+        let codec = &self.kit().codec;
+        let payload = reply.unwrap_or_else(|failure| failure.to_value());
+        let message = codec.encode(&payload, slot).or_else(|error| {
+            tracing::error!(target: "tsugi", %error, "a reply could not be written");
+            codec.encode(&Failure::new(Failure::FAILED, "the reply could not be written").to_value(), slot)
+        });
+        let Ok(message) = message else { return Err(Gone) };
+        self.send(Item::Message(Frame::message(&message))).map_err(|_| Gone)
+    }
+
+    fn go_online(self: &Arc<Self>, transport: Transport) {
+        let before = self.work.lock().online.replace(transport);
+        match before {
+            Some(before) => self.core.users.switch(self.user(), before, transport),
+            None => {
+                if self.core.users.enter(self.user(), transport) == Edge::Online {
+                    self.news(event::USER_ONLINE);
+                }
+            }
+        }
+    }
+
+    fn go_offline(self: &Arc<Self>) {
+        let Some(transport) = self.work.lock().online.take() else { return };
+        if self.core.users.leave(self.user(), transport) == Edge::Offline {
+            self.news(event::USER_OFFLINE);
+        }
+    }
+
+    fn news(self: &Arc<Self>, id: &'static str) {
+        let user = self.user().map_or_else(|| self.kit().no_user(), |user| Value::String(user.as_str().into()));
+        self.work.lock().jobs.push_back(Job::News(id, user));
+        Arc::clone(self).readable();
+    }
+
+    fn ended(self: &Arc<Self>, closed: &Closed) {
+        tracing::debug!(target: "tsugi", client = %self.client(), code = closed.close.code.get(), "session ended");
+        self.core.forget(self);
+    }
+}
+
+/// Too many events of this client wait already.
+#[derive(Debug)]
+pub(crate) struct Busy;
+
+/// The handshake, first on every connection (sente.md 8.2; its fourth element is docs/wire.md's).
+pub(crate) fn handshake(kit: &Kit, user: Option<&UserId>, data: Value, extension: Option<Value>) -> Value {
+    let user = user.map_or_else(|| kit.no_user(), |user| Value::String(user.as_str().into()));
+    let mut arguments = vec![user, Value::Nil, data];
+    arguments.extend(extension);
+    Value::Vector(vec![keyword("chsk/handshake"), Value::Vector(arguments)])
+}
+
+/// The name of a request, for the log.
+pub(crate) fn id_of(received: &Received) -> EventId {
+    match received {
+        Received::Event { id, .. } => id.clone(),
+        Received::BadEvent { .. } => EventId::of_static(event::BAD_EVENT),
+    }
+}

@@ -1,0 +1,376 @@
+//! Building a server and mounting it; what its handles can ask of it.
+
+use crate::broker::memory::Memory;
+use crate::broker::{Broker, BrokerError, Command, Delivery, Envelope, Target};
+use crate::chsk::Chsk;
+use crate::config::{
+    Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, Times,
+};
+use crate::core::{Core, Parts};
+use crate::error::{ConfigError, Refusal};
+use crate::future::BoxFuture;
+use crate::handle::{Commands, Server};
+use crate::hub::deliver;
+use crate::identity::{ConnectRequest, Identity};
+use crate::kit::Kit;
+use crate::peer::Peer;
+use crate::router::Router;
+use crate::service::guard::Guard;
+use crate::service::{Endpoint, tower_service};
+use crate::shutdown::shutdown;
+use crate::topics::{Audience, SubscribeError, Topic};
+use crate::users::Users;
+use std::future::Future;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+use tsugi_proto::session::Flush;
+use tsugi_proto::{Codec, Value};
+
+/// Makes a [`Server`]. Every option has a default; [`ServerBuilder::build`] says what cannot work.
+pub struct ServerBuilder {
+    config: Config,
+    router: Router<()>,
+    broker: Arc<dyn Broker>,
+    node: u32,
+}
+
+impl std::fmt::Debug for ServerBuilder {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("ServerBuilder").field("config", &self.config).field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+impl Server {
+    /// Begins a server. Finish with [`ServerBuilder::build`].
+    #[must_use]
+    pub fn builder() -> ServerBuilder {
+        let config = Config {
+            access: Access::default(),
+            hooks: Hooks::default(),
+            codecs: Vec::new(),
+            limits: Limits::default(),
+            times: Times::default(),
+        };
+        ServerBuilder { config, router: Router::new(), broker: Arc::new(Memory::new()), node: 0 }
+    }
+
+    /// The service to mount: GET upgrade, GET poll and POST on one path. It looks at the method and the query only.
+    ///
+    /// In axum: `Router::new().route_service("/chsk", server.service())`.
+    #[must_use]
+    pub fn service(&self) -> Service {
+        Service(Arc::new(Chsk(self.core())))
+    }
+
+    /// Sessions of this node, those included that are between two connections.
+    #[must_use]
+    pub fn sessions(&self) -> usize {
+        self.core().hub.count()
+    }
+
+    fn core(&self) -> Arc<Core> {
+        // There is one implementation of `Commands`; the handle only must not know it.
+        self.downcast::<Core>().unwrap_or_else(|| unreachable!("every handle is made of a core"))
+    }
+}
+
+/// The tower service of a [`Server`]. Cloning it is cheap, and every clone is the same server.
+#[derive(Clone)]
+pub struct Service(Arc<Chsk>);
+
+impl std::fmt::Debug for Service {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Service")
+    }
+}
+
+tower_service!(Service, |service: &Service| Arc::clone(&service.0) as Arc<dyn Endpoint>);
+
+impl ServerBuilder {
+    /// Who a request is from; an `Err` is the HTTP answer that refuses it. Called for every request: upgrade, poll and
+    /// POST. Default: everybody is anonymous.
+    #[must_use]
+    pub fn identify<F>(mut self, identify: F) -> Self
+    where
+        F: Fn(&ConnectRequest) -> Result<Identity, Refusal> + Send + Sync + 'static,
+    {
+        self.config.hooks.identify = Identify::Now(Arc::new(identify));
+        self
+    }
+
+    /// As [`ServerBuilder::identify`], for a look into a database.
+    #[must_use]
+    pub fn identify_async<F, Fut>(mut self, identify: F) -> Self
+    where
+        F: Fn(Arc<ConnectRequest>) -> Fut + Send + Sync + 'static,
+        Fut: Future<Output = Result<Identity, Refusal>> + Send + 'static,
+    {
+        self.config.hooks.identify = Identify::Later(Arc::new(move |request| Box::pin(identify(request))));
+        self
+    }
+
+    /// Requires a CSRF token. The function says which one this request must bring; `None` refuses it, since a session
+    /// that was lost must not open the door. Tokens are compared in constant time.
+    ///
+    /// They are looked for in the parameter `csrf-token` and the headers `X-CSRF-Token` and `X-XSRF-Token`; a Tsugi
+    /// WebSocket brings its token in the first message, where no log sees it. Default: none; the origin rule protects.
+    #[must_use]
+    pub fn csrf<F>(mut self, token: F) -> Self
+    where
+        F: Fn(&ConnectRequest) -> Option<String> + Send + Sync + 'static,
+    {
+        self.config.hooks.csrf = Some(Arc::new(token));
+        self
+    }
+
+    /// Looks at each request before every other rule; a returned refusal is the answer. For blocks by address, a
+    /// maintenance page, or a response of your own.
+    #[must_use]
+    pub fn reject<F>(mut self, reject: F) -> Self
+    where
+        F: Fn(&ConnectRequest) -> Option<Refusal> + Send + Sync + 'static,
+    {
+        self.config.hooks.reject = Some(Arc::new(reject));
+        self
+    }
+
+    /// What the client is given with the handshake. Default: nothing.
+    #[must_use]
+    pub fn handshake_data<F>(mut self, data: F) -> Self
+    where
+        F: Fn(&ConnectRequest) -> Value + Send + Sync + 'static,
+    {
+        self.config.hooks.handshake_data = Arc::new(data);
+        self
+    }
+
+    /// What the address of a request is, for [`Limits::max_sessions_per_address`]; `None` is not counted. Default: not
+    /// known, because only you know whether a proxy stands in front.
+    #[must_use]
+    pub fn client_address<F>(mut self, address: F) -> Self
+    where
+        F: Fn(&ConnectRequest) -> Option<IpAddr> + Send + Sync + 'static,
+    {
+        self.config.hooks.address = Some(Arc::new(address));
+        self
+    }
+
+    /// Which pages may connect. Default: [`Origins::Same`].
+    #[must_use]
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.config.access.origins = origins;
+        self
+    }
+
+    /// Pages of exactly these origins may connect, `https://chat.example` for one.
+    #[must_use]
+    pub fn allowed_origins<I>(self, origins: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.origins(Origins::List(origins.into_iter().map(Into::into).collect()))
+    }
+
+    /// Whether programs that send neither `Origin` nor `Referer` may connect where origins are listed. Default: no.
+    #[must_use]
+    pub fn native_clients(mut self, native: NativeClients) -> Self {
+        self.config.access.native_clients = native;
+        self
+    }
+
+    /// Hosts that may be asked for, against DNS rebinding. Default: any.
+    #[must_use]
+    pub fn allowed_hosts<I>(mut self, hosts: I) -> Self
+    where
+        I: IntoIterator,
+        I::Item: Into<String>,
+    {
+        self.config.access.allowed_hosts = hosts.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Whether a proxy in front is believed about the host. Default: no.
+    #[must_use]
+    pub fn forwarded(mut self, forwarded: Forwarded) -> Self {
+        self.config.access.forwarded = forwarded;
+        self
+    }
+
+    /// Adds a codec. The first is what plain Sente clients speak; Tsugi clients choose by name. Default, when none is
+    /// added: EDN and then JSON.
+    #[must_use]
+    pub fn codec(mut self, codec: impl Codec) -> Self {
+        self.config.codecs.push(Arc::new(codec));
+        self
+    }
+
+    /// Bounds; see [`Limits`].
+    #[must_use]
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.config.limits = limits;
+        self
+    }
+
+    /// Times; see [`Times`].
+    #[must_use]
+    pub fn times(mut self, times: Times) -> Self {
+        self.config.times = times;
+        self
+    }
+
+    /// What handles events. Default: no routes, so that every request is answered `unknown-event`.
+    #[must_use]
+    pub fn router(mut self, router: Router<()>) -> Self {
+        self.router = router;
+        self
+    }
+
+    /// What connects the nodes of one application. Default: [`Memory`], for a server that runs alone.
+    #[must_use]
+    pub fn broker(mut self, broker: impl Broker) -> Self {
+        self.broker = Arc::new(broker);
+        self
+    }
+
+    /// This node's number, part of every session id. Default 0.
+    #[must_use]
+    pub fn node(mut self, node: u32) -> Self {
+        self.node = node;
+        self
+    }
+
+    /// The server. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When an option could never work; the text says how to mend it.
+    pub fn build(mut self) -> Result<Server, ConfigError> {
+        if self.config.codecs.is_empty() {
+            self.config.codecs.push(Arc::new(tsugi_proto::codec::edn::Edn::new()));
+            self.config.codecs.push(Arc::new(tsugi_proto::codec::json::Json::new()));
+        }
+        self.config.check()?;
+        self.router.check()?;
+        let Config { limits, times, codecs, .. } = &self.config;
+        let kits = codecs.iter().map(|codec| Kit::new(Arc::clone(codec), limits, times));
+        let kits = kits.collect::<Result<_, _>>().map_err(|error| ConfigError::Codec(error.to_string()))?;
+        let guard = Guard::new(self.config.access.clone(), self.config.hooks.clone(), limits.max_handshakes);
+        let Self { config, router, broker, node } = self;
+        let core = Arc::new(Core::new(Parts { config, kits, guard, router, broker, node }));
+        start_broker(&core);
+        Ok(Server::new(core))
+    }
+}
+
+/// Tells the broker of this node. The memory broker is ready at once; another may take a while, and says in the log
+/// when it fails.
+fn start_broker(core: &Arc<Core>) {
+    let node = Arc::downgrade(core);
+    let broker = Arc::clone(&core.broker);
+    let mut starting = Box::pin(async move {
+        let sink = Arc::new(move |envelope: Envelope| match node.upgrade() {
+            Some(core) => core.receive(envelope),
+            None => Delivery::default(),
+        });
+        if let Err(error) = broker.start(sink).await {
+            tracing::error!(target: "tsugi", %error, "the broker did not start: other nodes hear nothing of this one");
+        }
+    });
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    if starting.as_mut().poll(&mut context).is_pending() {
+        core.tasks.spawn(starting);
+    }
+}
+
+impl Core {
+    /// The sessions of this node that are meant.
+    fn find(&self, target: &Target) -> Vec<Arc<Peer>> {
+        match target {
+            Target::User(user) => self.hub.of_user(user),
+            Target::Client(client) => self.hub.of_client(&(client.user.clone(), client.id.clone())),
+            Target::Session(session) => self.hub.session(session).into_iter().collect(),
+            Target::Anonymous => self.hub.anonymous(),
+            Target::Everyone => self.hub.all(),
+            Target::Topic(topic) => {
+                let subscribers = self.topics.subscribers(topic);
+                subscribers.into_iter().filter_map(|number| self.hub.numbered(number)).collect()
+            }
+        }
+    }
+
+    /// Carries out what some node published.
+    fn receive(&self, envelope: Envelope) -> Delivery {
+        let peers = self.find(&envelope.target);
+        match envelope.command {
+            Command::Push(event, flush) => {
+                let flush = match flush {
+                    crate::broker::Flush::Window => Flush::Batched,
+                    crate::broker::Flush::Now => Flush::Now,
+                };
+                let sessions = deliver(&self.kits, &peers, &event, flush).unwrap_or_else(|error| {
+                    tracing::error!(target: "tsugi", event = %event.id, %error, "an event could not be written");
+                    0
+                });
+                Delivery { sessions }
+            }
+            Command::Close(close) => {
+                peers.iter().for_each(|peer| peer.close(close.clone()));
+                Delivery { sessions: peers.len() }
+            }
+        }
+    }
+
+    async fn subscribe_all(&self, who: &Target, topic: &Topic) -> Result<Delivery, SubscribeError> {
+        let peers = self.find(who);
+        for peer in &peers {
+            let audience = match self.topics.subscribe(peer.number, topic) {
+                // It ended since it was found.
+                Err(SubscribeError::Gone) => continue,
+                audience => audience?,
+            };
+            if audience == Audience::First
+                && let Err(error) = self.broker.subscribe(topic).await
+            {
+                tracing::error!(target: "tsugi", %error, "the broker was not told of a topic");
+            }
+        }
+        Ok(Delivery { sessions: peers.len() })
+    }
+
+    async fn unsubscribe_all(&self, who: &Target, topic: &Topic) -> Delivery {
+        let peers = self.find(who);
+        for peer in &peers {
+            if self.topics.unsubscribe(peer.number, topic) == Audience::Empty
+                && let Err(error) = self.broker.unsubscribe(topic).await
+            {
+                tracing::debug!(target: "tsugi", %error, "the broker was not told of an empty topic");
+            }
+        }
+        Delivery { sessions: peers.len() }
+    }
+}
+
+impl Commands for Core {
+    fn publish(&self, envelope: Envelope) -> BoxFuture<'_, Result<Delivery, BrokerError>> {
+        self.broker.publish(envelope)
+    }
+
+    fn subscribe(&self, who: Target, topic: Topic) -> BoxFuture<'_, Result<Delivery, SubscribeError>> {
+        Box::pin(async move { self.subscribe_all(&who, &topic).await })
+    }
+
+    fn unsubscribe(&self, who: Target, topic: Topic) -> BoxFuture<'_, Delivery> {
+        Box::pin(async move { self.unsubscribe_all(&who, &topic).await })
+    }
+
+    fn users(&self) -> &Users {
+        &self.users
+    }
+
+    fn shutdown(&self, grace: Duration) -> BoxFuture<'_, ()> {
+        Box::pin(async move {
+            shutdown(self, grace).await;
+        })
+    }
+}

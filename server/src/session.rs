@@ -1,0 +1,255 @@
+//! `tsugi_proto::Session` behind a lock, and who waits for it.
+
+use parking_lot::Mutex;
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::sync::{Arc, Weak};
+use std::task::Waker;
+use tokio::sync::Notify;
+use tsugi_proto::session::{CarrierId, SessionEvent};
+use tsugi_proto::{Instant, Session};
+
+/// The clock of one server: moments are counted from its start, and follow tokio's paused clock in tests.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Clock(tokio::time::Instant);
+
+impl Clock {
+    pub(crate) fn start() -> Self {
+        Self(tokio::time::Instant::now())
+    }
+
+    pub(crate) fn now(self) -> Instant {
+        Instant::after_origin(self.0.elapsed())
+    }
+
+    /// When `at` comes, for a sleep.
+    pub(crate) fn when(self, at: Instant) -> tokio::time::Instant {
+        self.0 + at.since_origin()
+    }
+}
+
+/// Who a session belongs to: a plain socket or a peer. One allocation holds both the owner and its [`Cell`].
+pub(crate) trait Owner: Send + Sync + 'static {
+    /// The session.
+    fn cell(&self) -> &Cell;
+    /// Something happened to the session. Called without the lock.
+    fn notify(self: Arc<Self>, event: SessionEvent);
+    /// Messages wait in the inbox. Called without the lock.
+    fn readable(self: Arc<Self>);
+    /// A carrier took frames from the queue. Called without the lock.
+    fn writable(&self) {}
+}
+
+/// A session and its waiting carrier.
+///
+/// The lock is held for the few instructions that a call of the state machine takes, never across an await, and never
+/// while an owner is notified: an owner may call back.
+#[derive(Debug)]
+pub(crate) struct Cell {
+    clock: Clock,
+    wheel: Arc<Wheel>,
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug)]
+struct Inner {
+    session: Session,
+    /// Wakes the attached carrier's task.
+    waker: Option<Waker>,
+    /// When the wheel will look at this session.
+    scheduled: Option<Instant>,
+}
+
+impl Cell {
+    pub(crate) fn new(clock: Clock, wheel: Arc<Wheel>, config: Arc<tsugi_proto::session::Config>) -> Self {
+        let session = Session::new(clock.now(), config);
+        Self { clock, wheel, inner: Mutex::new(Inner { session, waker: None, scheduled: None }) }
+    }
+
+    pub(crate) fn clock(&self) -> Clock {
+        self.clock
+    }
+
+    /// Looks at the session.
+    pub(crate) fn look<R>(&self, look: impl FnOnce(&Session) -> R) -> R {
+        look(&self.inner.lock().session)
+    }
+}
+
+/// Calls the state machine from outside its carrier, and does what must follow every call: wake the carrier when there
+/// is something for it, notify the owner, see to timers.
+pub(crate) fn with<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, Instant) -> R) -> R {
+    let cell = owner.cell();
+    let now = cell.clock.now();
+    let mut inner = cell.inner.lock();
+    let before = (inner.session.poll_timeout(), inner.session.carrier());
+    let was_full = inner.session.inbox_is_full();
+    let result = call(&mut inner.session, now);
+    let sooner = match (before.0, inner.session.poll_timeout()) {
+        (Some(before), Some(after)) => after < before,
+        (None, after) => after.is_some(),
+        (Some(_), None) => false,
+    };
+    let reads_again = was_full && !inner.session.inbox_is_full();
+    let wake = sooner
+        || reads_again
+        || inner.session.has_work() || inner.session.carrier() != before.1;
+    let waker = if wake { inner.waker.take() } else { None };
+    settle(owner, inner);
+    if let Some(waker) = waker {
+        waker.wake();
+    }
+    result
+}
+
+/// Calls the state machine on behalf of the attached carrier, which sees to its own waking.
+pub(crate) fn carry<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, Instant) -> R) -> R {
+    let cell = owner.cell();
+    let now = cell.clock.now();
+    let mut inner = cell.inner.lock();
+    let result = call(&mut inner.session, now);
+    settle(owner, inner);
+    result
+}
+
+/// Puts the attached carrier to sleep: who to wake, and when its next timer is due. A fenced carrier gets no place.
+pub(crate) fn park(owner: &Arc<dyn Owner>, carrier: CarrierId, waker: &Waker) -> Parked {
+    let cell = owner.cell();
+    let mut inner = cell.inner.lock();
+    if inner.session.carrier() != Some(carrier) {
+        return Parked::Fenced;
+    }
+    match &mut inner.waker {
+        Some(known) if known.will_wake(waker) => {}
+        slot => *slot = Some(waker.clone()),
+    }
+    Parked::Until(inner.session.poll_timeout().map(|at| cell.clock.when(at)))
+}
+
+/// What [`park`] found.
+pub(crate) enum Parked {
+    /// Sleep until then, or until woken.
+    Until(Option<tokio::time::Instant>),
+    /// Do not sleep: the carrier has lost its session.
+    Fenced,
+}
+
+/// What must follow every call: hand a session without a carrier to the wheel, and tell the owner what happened.
+fn settle(owner: &Arc<dyn Owner>, mut inner: parking_lot::MutexGuard<'_, Inner>) {
+    let cell = owner.cell();
+    if inner.session.carrier().is_none()
+        && let Some(at) = inner.session.poll_timeout()
+        && inner.scheduled.is_none_or(|scheduled| at < scheduled)
+    {
+        inner.scheduled = Some(at);
+        cell.wheel.schedule(cell.clock.when(at), Arc::downgrade(owner));
+    }
+    let mut events = Vec::new();
+    while let Some(event) = inner.session.poll_event() {
+        events.push(event);
+    }
+    drop(inner);
+    for event in events {
+        Arc::clone(owner).notify(event);
+    }
+}
+
+/// Fires the timers of sessions that have no carrier, and so no task, to do it.
+///
+/// One heap behind one lock, held for a push or a pop; one task that sleeps until the earliest entry. An entry holds its
+/// session weakly. It is not taken out when a session finds a carrier again: it then fires once, and does nothing.
+#[derive(Debug, Default)]
+pub(crate) struct Wheel {
+    heap: Mutex<Heap>,
+    earlier: Notify,
+}
+
+#[derive(Default)]
+struct Heap {
+    entries: BinaryHeap<Reverse<Entry>>,
+    running: bool,
+}
+
+impl std::fmt::Debug for Heap {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Heap({})", self.entries.len())
+    }
+}
+
+struct Entry(tokio::time::Instant, Weak<dyn Owner>);
+
+impl PartialEq for Entry {
+    fn eq(&self, other: &Self) -> bool {
+        self.0 == other.0
+    }
+}
+
+impl Eq for Entry {}
+
+impl PartialOrd for Entry {
+    fn partial_cmp(&self, other: &Self) -> Option<std::cmp::Ordering> {
+        Some(self.cmp(other))
+    }
+}
+
+impl Ord for Entry {
+    fn cmp(&self, other: &Self) -> std::cmp::Ordering {
+        self.0.cmp(&other.0)
+    }
+}
+
+impl Wheel {
+    fn schedule(self: &Arc<Self>, at: tokio::time::Instant, owner: Weak<dyn Owner>) {
+        let mut heap = self.heap.lock();
+        let first = heap.entries.peek().is_none_or(|Reverse(entry)| at < entry.0);
+        heap.entries.push(Reverse(Entry(at, owner)));
+        let start = !std::mem::replace(&mut heap.running, true);
+        drop(heap);
+        if start {
+            // Ends when the last entry has fired; the next entry starts it again.
+            tokio::spawn(Arc::clone(self).run());
+        } else if first {
+            self.earlier.notify_one();
+        }
+    }
+
+    async fn run(self: Arc<Self>) {
+        loop {
+            let next = {
+                let mut heap = self.heap.lock();
+                match heap.entries.peek() {
+                    Some(Reverse(entry)) => entry.0,
+                    None => {
+                        heap.running = false;
+                        heap.entries = BinaryHeap::new();
+                        return;
+                    }
+                }
+            };
+            tokio::select! {
+                () = tokio::time::sleep_until(next) => self.fire(),
+                () = self.earlier.notified() => {}
+            }
+        }
+    }
+
+    fn fire(&self) {
+        let now = tokio::time::Instant::now();
+        loop {
+            let mut heap = self.heap.lock();
+            if heap.entries.peek().is_none_or(|Reverse(entry)| entry.0 > now) {
+                return;
+            }
+            let due = heap.entries.pop();
+            drop(heap);
+            if let Some(owner) = due.and_then(|Reverse(entry)| entry.1.upgrade()) {
+                owner.cell().inner.lock().scheduled = None;
+                with(&owner, |session, now| {
+                    if session.carrier().is_none() {
+                        session.handle_timeout(now);
+                    }
+                });
+            }
+        }
+    }
+}
