@@ -3,3 +3,4 @@
 mod edn_literals;
 mod session_rules;
 mod typed;
+mod vectors;
