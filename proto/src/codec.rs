@@ -6,6 +6,8 @@ pub mod edn;
 mod envelope;
 #[cfg(feature = "json")]
 pub mod json;
+#[cfg(feature = "test-suite")]
+pub mod suite;
 #[cfg(any(feature = "edn", feature = "json"))]
 mod unicode;
 

@@ -11,6 +11,8 @@ pub mod close;
 pub mod codec;
 pub mod event;
 pub mod framing;
+#[cfg(feature = "fuzzing")]
+pub mod fuzzing;
 pub mod message;
 pub mod packet;
 pub mod session;

@@ -37,8 +37,11 @@ pub(super) fn read(text: &str) -> Result<Token<'_>, What> {
 fn number(text: &str) -> Result<Token<'_>, What> {
     const NOT: What = "not a number";
     let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let magnitude = unsigned.strip_prefix('-').unwrap_or(unsigned);
+    let magnitude = text.strip_prefix(['+', '-']).unwrap_or(text);
     let whole = digits(magnitude);
+    if whole.is_empty() {
+        return Err(NOT);
+    }
     if whole.len() > 1 && whole.starts_with('0') {
         return Err("a number with a leading zero");
     }

@@ -224,8 +224,8 @@ impl<'de> Lexer<'de> {
         let Some(namespace) = self.level.namespace else { return token };
         let is_key = self.level.forms.is_multiple_of(2) && self.level.owed == 0 && self.level.discards == 0;
         match token {
-            Token::Keyword(name) if is_key => Token::Keyword(qualified(namespace, name)),
-            Token::Symbol(name) if is_key => Token::Symbol(qualified(namespace, name)),
+            Token::Keyword(name) if is_key => Token::Keyword(qualified(namespace, name, atom::is_keyword)),
+            Token::Symbol(name) if is_key => Token::Symbol(qualified(namespace, name, atom::is_symbol)),
             other => other,
         }
     }
@@ -243,9 +243,10 @@ impl<'de> Lexer<'de> {
     }
 }
 
-fn qualified<'de>(namespace: &str, name: Cow<'de, str>) -> Cow<'de, str> {
+fn qualified<'de>(namespace: &str, name: Cow<'de, str>, is_valid: fn(&str) -> bool) -> Cow<'de, str> {
     match name.split_once('/') {
-        Some(("_", bare)) => Cow::Owned(bare.to_owned()),
+        // What is no name without its namespace keeps it: `_/1` is a symbol, `1` is not.
+        Some(("_", bare)) if is_valid(bare) => Cow::Owned(bare.to_owned()),
         Some(_) => name,
         None => Cow::Owned(format!("{namespace}/{name}")),
     }
