@@ -1,30 +1,5 @@
-//#region src/codec.d.ts
-/** What a codec has to do, for those who bring their own. */
-/** Names the request a packet belongs to; `null` for none, `"ajax"` in the POST of a Sente client. */
-type Slot = number | string | null;
-interface Outgoing {
-  id: string;
-  /** `undefined` writes an event of one element. */
-  data: unknown;
-  slot: Slot;
-}
-/** A packet as it came. The wire's own ids are plain strings without a colon, however the codec reads keywords. */
-interface Incoming {
-  payload: unknown;
-  slot: Slot;
-}
-/** Packets to messages and back. */
-interface Codec {
-  /** The value of `codec=` in the query. */
-  readonly name: string;
-  /** The content type of a POST. */
-  readonly contentType: string;
-  /** @throws when the data has no form in this codec. */
-  encode(packet: Outgoing): string;
-  /** Reads all packets of a message or a response. @throws on anything else. */
-  decode(text: string): Incoming[];
-}
-//#endregion
+import { i as Slot, n as Incoming, r as Outgoing, t as Codec } from "./codec-BQDLnM6t.js";
+
 //#region src/codec/json.d.ts
 /** The JSON codec; the server's is chosen by `codec=json`. */
 declare function json(): Codec;
@@ -119,7 +94,7 @@ interface Options {
   params?: Record<string, string>;
   /** Headers of every HTTP request. A browser's WebSocket cannot carry any. */
   headers?: Record<string, string>;
-  /** Names this client for its whole life. Default: a random UUID. It is a secret towards plain Sente servers. */
+  /** Names this client for its whole life. Default: 128 random bits. It is a secret towards plain Sente servers. */
   clientId?: string;
   /** What may be used, in this order of preference. Default: `["ws", "poll"]`. */
   transports?: readonly Transport[];

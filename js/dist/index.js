@@ -37,11 +37,9 @@ function webSocketUrl(http) {
 	url.protocol = http.protocol === "https:" ? "wss:" : "ws:";
 	return url;
 }
-/** Percent-encodes strictly: a `+` for a space is not understood everywhere. */
 function withQuery(url, query) {
-	const text = Object.entries(query).filter(([, value]) => value !== void 0).map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value)}`).join("&");
 	const full = new URL(url);
-	full.search = full.search ? `${full.search}&${text}` : text;
+	for (const [name, value] of Object.entries(query)) full.searchParams.append(name, value);
 	return full.href;
 }
 function parse(url, place, page) {
@@ -50,7 +48,7 @@ function parse(url, place, page) {
 		const parsed = new URL(url, base);
 		if (/^(https?|wss?):$/.test(parsed.protocol)) return parsed;
 	} catch {}
-	throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, and there is no page to complete it from`);
+	throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, nor completed by a page`);
 }
 function setHost(url, host) {
 	if (/^[^:]+:\d+$/.test(host)) url.host = host;
@@ -73,7 +71,7 @@ const SENTE = {
 };
 /** @throws TypeError when the URL cannot be understood or completed. */
 function configure(url, options, environment) {
-	const { codec = json(), clientId = uuid(environment), wire = "tsugi", csrfToken, params } = options;
+	const { codec = json(), clientId = randomId(), wire = "tsugi", csrfToken, params } = options;
 	const http = resolveUrl(url, options, environment.page);
 	const ws = webSocketUrl(http);
 	const asking = wire === "tsugi" ? {
@@ -103,11 +101,9 @@ function configure(url, options, environment) {
 		}
 	};
 }
-/** `crypto.randomUUID` exists on secure pages only. */
-function uuid(environment) {
-	const { crypto } = globalThis;
-	if (crypto?.randomUUID) return crypto.randomUUID();
-	const bytes = crypto?.getRandomValues(new Uint8Array(16)) ?? new Uint8Array(16).map(() => environment.random() * 256);
+/** 128 random bits. `crypto.randomUUID` exists on secure pages only. */
+function randomId() {
+	const bytes = crypto.getRandomValues(new Uint8Array(16));
 	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 //#endregion
@@ -260,9 +256,6 @@ var Pending = class {
 	}
 	get size() {
 		return this.#waiters.size;
-	}
-	has(slot) {
-		return this.#waiters.has(slot);
 	}
 	add(slot, timeoutMs, signal) {
 		return new Promise((resolve, reject) => {
@@ -1258,18 +1251,14 @@ function browserOrNode(options) {
 	};
 }
 function watch(changed) {
-	const { document, addEventListener, removeEventListener } = globalThis;
-	const online = () => changed("online");
-	const offline = () => changed("offline");
-	const visible = () => document?.visibilityState === "visible" && changed("visible");
-	addEventListener?.("online", online);
-	addEventListener?.("offline", offline);
-	document?.addEventListener("visibilitychange", visible);
-	return () => {
-		removeEventListener?.("online", online);
-		removeEventListener?.("offline", offline);
-		document?.removeEventListener("visibilitychange", visible);
-	};
+	const stop = new AbortController();
+	const { signal } = stop;
+	const { document, addEventListener } = globalThis;
+	addEventListener?.("online", () => changed("online"), { signal });
+	addEventListener?.("offline", () => changed("offline"), { signal });
+	const seen = () => document?.visibilityState === "visible" && changed("visible");
+	document?.addEventListener("visibilitychange", seen, { signal });
+	return () => stop.abort();
 }
 function report(error) {
 	if (typeof reportError === "function") reportError(error);
@@ -1286,23 +1275,15 @@ var Events = class {
 		this.#report = report;
 	}
 	on(id, handler) {
-		const entry = (data) => handler(data);
 		const handlers = this.#handlers.get(id) ?? /* @__PURE__ */ new Set();
-		this.#handlers.set(id, handlers.add(entry));
-		return () => {
-			handlers.delete(entry);
-			if (handlers.size === 0 && this.#handlers.get(id) === handlers) this.#handlers.delete(id);
-		};
+		this.#handlers.set(id, handlers);
+		return add(handlers, (data) => handler(data));
 	}
 	onAny(handler) {
-		const entry = (id, data) => handler(id, data);
-		this.#anyHandlers.add(entry);
-		return () => this.#anyHandlers.delete(entry);
+		return add(this.#anyHandlers, (id, data) => handler(id, data));
 	}
 	onState(handler) {
-		const entry = (now, before) => handler(now, before);
-		this.#stateHandlers.add(entry);
-		return () => this.#stateHandlers.delete(entry);
+		return add(this.#stateHandlers, (now, before) => handler(now, before));
 	}
 	state(now, before) {
 		for (const handler of [...this.#stateHandlers]) this.#guard(() => handler(now, before));
@@ -1325,6 +1306,13 @@ var Events = class {
 		}
 	}
 };
+/** Handlers come wrapped, so that adding a function twice is two subscriptions, each with its own end. */
+function add(handlers, handler) {
+	handlers.add(handler);
+	return () => {
+		handlers.delete(handler);
+	};
+}
 //#endregion
 //#region src/connect.ts
 /** The way in. */

@@ -21,5 +21,6 @@ async function size(contents) {
 }
 
 const core = await size(`export { connect, json } from ${JSON.stringify(entry("index"))}`);
-console.log(`core with JSON: ${core} bytes min+gzip (limit ${LIMIT})`);
+const edn = await size(`export { edn } from ${JSON.stringify(entry("edn"))}`);
+console.log(`core with JSON: ${core} bytes min+gzip (limit ${LIMIT}); the EDN codec besides: ${edn}`);
 if (core > LIMIT) process.exit(1);

@@ -32,7 +32,7 @@ const SENTE: Terms = {
 
 /** @throws TypeError when the URL cannot be understood or completed. */
 export function configure(url: string, options: Options, environment: Environment): Config {
-  const { codec = json(), clientId = uuid(environment), wire = "tsugi", csrfToken, params } = options;
+  const { codec = json(), clientId = randomId(), wire = "tsugi", csrfToken, params } = options;
   const http = resolveUrl(url, options, environment.page);
   const ws = webSocketUrl(http);
   const asking = wire === "tsugi" ? { tsugi: "1", codec: codec.name } : undefined;
@@ -56,11 +56,8 @@ export function configure(url: string, options: Options, environment: Environmen
   };
 }
 
-/** `crypto.randomUUID` exists on secure pages only. */
-function uuid(environment: Environment): string {
-  const { crypto } = globalThis;
-  if (crypto?.randomUUID) return crypto.randomUUID();
-  const bytes =
-    crypto?.getRandomValues(new Uint8Array(16)) ?? new Uint8Array(16).map(() => environment.random() * 256);
+/** 128 random bits. `crypto.randomUUID` exists on secure pages only. */
+function randomId(): string {
+  const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

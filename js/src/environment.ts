@@ -42,18 +42,14 @@ export function browserOrNode(options: Options): Environment {
 }
 
 function watch(changed: (what: "online" | "offline" | "visible") => void): () => void {
-  const { document, addEventListener, removeEventListener } = globalThis as Partial<typeof globalThis>;
-  const online = () => changed("online");
-  const offline = () => changed("offline");
-  const visible = () => document?.visibilityState === "visible" && changed("visible");
-  addEventListener?.("online", online);
-  addEventListener?.("offline", offline);
-  document?.addEventListener("visibilitychange", visible);
-  return () => {
-    removeEventListener?.("online", online);
-    removeEventListener?.("offline", offline);
-    document?.removeEventListener("visibilitychange", visible);
-  };
+  const stop = new AbortController();
+  const { signal } = stop;
+  const { document, addEventListener } = globalThis as Partial<typeof globalThis>;
+  addEventListener?.("online", () => changed("online"), { signal });
+  addEventListener?.("offline", () => changed("offline"), { signal });
+  const seen = () => document?.visibilityState === "visible" && changed("visible");
+  document?.addEventListener("visibilitychange", seen, { signal });
+  return () => stop.abort();
 }
 
 function report(error: unknown): void {

@@ -16,26 +16,17 @@ export class Events {
   }
 
   on(id: string, handler: Handler): () => void {
-    // Wrapped, so that adding a function twice is two subscriptions, each with its own end.
-    const entry: Handler = (data) => handler(data);
     const handlers = this.#handlers.get(id) ?? new Set();
-    this.#handlers.set(id, handlers.add(entry));
-    return () => {
-      handlers.delete(entry);
-      if (handlers.size === 0 && this.#handlers.get(id) === handlers) this.#handlers.delete(id);
-    };
+    this.#handlers.set(id, handlers);
+    return add(handlers, (data: unknown) => handler(data));
   }
 
   onAny(handler: AnyHandler): () => void {
-    const entry: AnyHandler = (id, data) => handler(id, data);
-    this.#anyHandlers.add(entry);
-    return () => this.#anyHandlers.delete(entry);
+    return add(this.#anyHandlers, (id: string, data: unknown) => handler(id, data));
   }
 
   onState(handler: StateHandler): () => void {
-    const entry: StateHandler = (now, before) => handler(now, before);
-    this.#stateHandlers.add(entry);
-    return () => this.#stateHandlers.delete(entry);
+    return add(this.#stateHandlers, (now: State, before: State) => handler(now, before));
   }
 
   state(now: State, before: State): void {
@@ -64,4 +55,12 @@ export class Events {
       this.#report(error);
     }
   }
+}
+
+/** Handlers come wrapped, so that adding a function twice is two subscriptions, each with its own end. */
+function add<H>(handlers: Set<H>, handler: H): () => void {
+  handlers.add(handler);
+  return () => {
+    handlers.delete(handler);
+  };
 }

@@ -22,10 +22,6 @@ export class Pending {
     return this.#waiters.size;
   }
 
-  has(slot: Slot): boolean {
-    return this.#waiters.has(slot);
-  }
-
   add(slot: Slot, timeoutMs: number, signal: AbortSignal | undefined): Promise<unknown> {
     return new Promise((resolve, reject) => {
       const aborted = () => this.fail(slot, new RequestError("aborted"));

@@ -48,7 +48,7 @@ export interface Options {
   params?: Record<string, string>;
   /** Headers of every HTTP request. A browser's WebSocket cannot carry any. */
   headers?: Record<string, string>;
-  /** Names this client for its whole life. Default: a random UUID. It is a secret towards plain Sente servers. */
+  /** Names this client for its whole life. Default: 128 random bits. It is a secret towards plain Sente servers. */
   clientId?: string;
   /** What may be used, in this order of preference. Default: `["ws", "poll"]`. */
   transports?: readonly Transport[];

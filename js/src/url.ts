@@ -27,14 +27,9 @@ export function webSocketUrl(http: URL): URL {
   return url;
 }
 
-/** Percent-encodes strictly: a `+` for a space is not understood everywhere. */
-export function withQuery(url: URL, query: Record<string, string | undefined>): string {
-  const text = Object.entries(query)
-    .filter(([, value]) => value !== undefined)
-    .map(([name, value]) => `${encodeURIComponent(name)}=${encodeURIComponent(value as string)}`)
-    .join("&");
+export function withQuery(url: URL, query: Record<string, string>): string {
   const full = new URL(url);
-  full.search = full.search ? `${full.search}&${text}` : text;
+  for (const [name, value] of Object.entries(query)) full.searchParams.append(name, value);
   return full.href;
 }
 
@@ -46,7 +41,7 @@ function parse(url: string, place: Place, page: string | undefined): URL {
   } catch {
     // Said below, with what to do about it.
   }
-  throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, and there is no page to complete it from`);
+  throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, nor completed by a page`);
 }
 
 function setHost(url: URL, host: string): void {
