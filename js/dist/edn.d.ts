@@ -7,7 +7,6 @@ type Keywords = "strings" | "preserve";
 declare function readAll(text: string, keywords?: Keywords): unknown[];
 //#endregion
 //#region src/codec/edn/values.d.ts
-/** What EDN can say and JavaScript cannot. */
 /** `:a` or `:ns/a`; `name` is without the colon. */
 declare class Keyword {
   readonly name: string;

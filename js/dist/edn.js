@@ -1,5 +1,4 @@
 //#region src/codec/edn/values.ts
-/** What EDN can say and JavaScript cannot. */
 /** What may stand in a keyword, a symbol or a tag without ending it. */
 const TOKEN$1 = /^[^\s,;"()[\]{}\\^`~@]+$/;
 function token(text, what) {
@@ -57,7 +56,7 @@ var Decimal = class {
 var Ratio = class {
 	text;
 	constructor(text) {
-		if (!/^[+-]?\d+\/\d+$/.test(text)) throw new TypeError(`${text} is no ratio`);
+		if (!/^[+-]?\d+\/0*[1-9]\d*$/.test(text)) throw new TypeError(`${text} is no ratio`);
 		this.text = text;
 	}
 };
@@ -77,6 +76,61 @@ var Tagged = class {
 		this.value = value;
 	}
 };
+//#endregion
+//#region src/codec/edn/write.ts
+/** Values to EDN text. */
+/** A key that is read back as this keyword. */
+const NAME = /^[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*(?:\/[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*)?$/;
+/** @throws TypeError when a value has no form in EDN, RangeError when it is nested too deep, or in itself. */
+function write(value, depth = 0) {
+	if (depth > 256) throw new RangeError(`nested deeper than 256`);
+	if (value === null || value === void 0) return "nil";
+	if (typeof value === "string") return writeString(value);
+	if (typeof value === "number") return writeNumber(value);
+	if (typeof value === "boolean") return String(value);
+	if (typeof value === "bigint") return `${value}N`;
+	if (typeof value === "object") return writeObject(value, depth + 1);
+	throw new TypeError(`EDN has no ${typeof value}`);
+}
+const ESCAPES$1 = {
+	"	": "\\t",
+	"\r": "\\r",
+	"\n": "\\n",
+	"\b": "\\b",
+	"\f": "\\f",
+	"\\": "\\\\",
+	"\"": "\\\""
+};
+function writeString(text) {
+	return `"${text.replace(/["\\\t\r\n\b\f]/g, (character) => ESCAPES$1[character] ?? character)}"`;
+}
+function writeNumber(value) {
+	if (Number.isNaN(value)) return "##NaN";
+	if (!Number.isFinite(value)) return value > 0 ? "##Inf" : "##-Inf";
+	if (Object.is(value, -0)) return "-0.0";
+	return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
+}
+function writeObject(value, depth) {
+	const item = (inner) => write(inner, depth);
+	if (Array.isArray(value)) return `[${value.map(item).join(" ")}]`;
+	if (value instanceof Map) return writeEntries([...value].map(([key, inner]) => [item(key), item(inner)]));
+	if (value instanceof Set) return `#{${[...value].map(item).join(" ")}}`;
+	if (value instanceof List) return `(${value.items.map(item).join(" ")})`;
+	if (value instanceof Keyword || value instanceof EdnSymbol) return String(value);
+	if (value instanceof Date) return `#inst "${value.toISOString().replace("Z", "-00:00")}"`;
+	if (value instanceof Uuid) return `#uuid "${value.text}"`;
+	if (value instanceof Decimal) return `${value.text}M`;
+	if (value instanceof Ratio) return value.text;
+	if (value instanceof Tagged) return `#${value.tag} ${item(value.value)}`;
+	if (value instanceof Uint8Array) return `#bytes "${btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join(""))}"`;
+	return writeEntries(Object.entries(value).filter(([, inner]) => inner !== void 0).map(([key, inner]) => [NAME.test(key) ? `:${key}` : writeString(key), item(inner)]));
+}
+function writeEntries(entries) {
+	return `{${entries.map((entry) => entry.join(" ")).join(", ")}}`;
+}
+//#endregion
+//#region src/codec/edn/read.ts
+/** EDN text to values. */
 const BLANK = /(?:[\s,]+|;[^\n]*)*/y;
 const TOKEN = /[^\s,;"()[\]{}\\^`~@]+/y;
 const STRING = /"([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y;
@@ -85,7 +139,7 @@ const INTEGER = /^[+-]?(?:0|[1-9]\d*)(N?)$/;
 const FLOAT = /^[+-]?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?(M?)$/;
 const RATIO = /^[+-]?\d+\/\d+$/;
 const INSTANT = /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
-const ESCAPES$1 = {
+const ESCAPES = {
 	t: "	",
 	r: "\r",
 	n: "\n",
@@ -150,7 +204,8 @@ var Reader = class {
 		if (first === "#") return this.#dispatch();
 		if (first === "[") return this.#items("[");
 		if (first === "(") return this.#list();
-		if (first === "{") return this.#map(this.#items("{"), void 0);
+		if (first === "{") return this.#map(this.#entries(), void 0);
+		if (first === "^") return this.#withoutMetadata();
 		return this.#atom(this.#token());
 	}
 	#items(opener) {
@@ -172,11 +227,12 @@ var Reader = class {
 		const items = this.#items("(");
 		return this.#keywords === "preserve" ? new List(items) : items;
 	}
-	/** An object when its keys are names, otherwise a `Map`; the last of equal keys counts. */
+	/** An object when its keys are names, otherwise a `Map`. */
 	#map(items, namespace) {
 		if (items.length % 2 === 1) this.#fail("a map has a key without a value");
-		const entries = [];
-		for (let i = 0; i < items.length; i += 2) entries.push([this.#qualified(items[i], namespace), items[i + 1]]);
+		const keys = items.filter((_, i) => i % 2 === 0).map((key) => this.#qualified(key, namespace));
+		this.#distinct(keys);
+		const entries = keys.map((key, i) => [this.#plain(key), items[2 * i + 1]]);
 		const names = entries.map(([key]) => this.#name(key));
 		if (names.includes(void 0) || new Set(names).size < names.length) return new Map(entries);
 		return Object.fromEntries(entries.map(([, value], i) => [names[i], value]));
@@ -187,9 +243,8 @@ var Reader = class {
 	}
 	/** Inside `#:ns{…}` a bare keyword belongs to `ns`, and `:_/a` to none. */
 	#qualified(key, namespace) {
-		if (namespace === void 0 || !(key instanceof Keyword)) return this.#plain(key);
-		const name = (key.name.startsWith("_/") ? key.name.slice(2) : void 0) ?? (key.name.includes("/") ? key.name : `${namespace}/${key.name}`);
-		return this.#plain(new Keyword(name));
+		if (namespace === void 0 || !(key instanceof Keyword)) return key;
+		return new Keyword((key.name.startsWith("_/") ? key.name.slice(2) : void 0) ?? (key.name.includes("/") ? key.name : `${namespace}/${key.name}`));
 	}
 	#plain(value) {
 		return value instanceof Keyword && this.#keywords === "strings" ? value.name : value;
@@ -197,7 +252,7 @@ var Reader = class {
 	#dispatch() {
 		const second = this.#text[this.#at + 1];
 		this.#at += 1;
-		if (second === "{") return new Set(this.#items("{"));
+		if (second === "{") return new Set(this.#distinct(this.#items("{")));
 		if (second === "#") return this.#symbolic();
 		if (second === ":") return this.#namespaceMap();
 		const tag = this.#token();
@@ -209,6 +264,17 @@ var Reader = class {
 		if (name === "Inf") return Number.POSITIVE_INFINITY;
 		if (name === "-Inf") return Number.NEGATIVE_INFINITY;
 		return name === "NaN" ? NaN : this.#fail(`##${name} is unknown`);
+	}
+	/** Equal by what they are written as, which is how EDN sees them. */
+	#distinct(items) {
+		if (new Set(items.map((item) => write(item))).size < items.length) this.#fail("the same twice");
+		return items;
+	}
+	/** `^meta form` is the form. */
+	#withoutMetadata() {
+		this.#at += 1;
+		this.#next();
+		return this.#next();
 	}
 	#namespaceMap() {
 		const namespace = this.#token().slice(1);
@@ -225,7 +291,7 @@ var Reader = class {
 			if (!this.#more()) this.#fail("} is missing");
 			if (this.#text[this.#at] === "}") break;
 			const isKey = items.length % 2 === 0 && this.#text[this.#at] === ":";
-			items.push(isKey ? new Keyword(this.#token().slice(1)) : this.#form());
+			items.push(isKey ? this.#keyword(this.#token()) : this.#form());
 		}
 		this.#at += 1;
 		this.#depth -= 1;
@@ -233,6 +299,7 @@ var Reader = class {
 	}
 	#tagged(tag, value) {
 		if (tag === "inst") return this.#instant(value);
+		if (tag === "bytes" && typeof value === "string") return this.#try(() => bytes(value));
 		if (tag === "uuid") return typeof value === "string" ? this.#try(() => new Uuid(value)) : this.#fail("#uuid");
 		return new Tagged(tag, value);
 	}
@@ -247,10 +314,11 @@ var Reader = class {
 	#string() {
 		const raw = this.#match(STRING)?.[1] ?? this.#fail("a string does not end");
 		if (!raw.includes("\\")) return raw;
-		return raw.replace(/\\(u[\da-fA-F]{4}|o?[0-3]?[0-7]{1,2}|[\s\S])/g, (_, code) => {
+		const text = raw.replace(/\\(u[\da-fA-F]{4}|o?[0-3]?[0-7]{1,2}|[\s\S])/g, (_, code) => {
 			if (code.length === 5) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
-			return ESCAPES$1[code] ?? this.#fail(`\\${code} is no escape`);
+			return ESCAPES[code] ?? this.#fail(`\\${code} is no escape`);
 		});
+		return /\p{Surrogate}/u.test(text) ? this.#fail("half a character") : text;
 	}
 	#character() {
 		const code = this.#match(CHARACTER)?.[1] ?? this.#fail("a character is missing");
@@ -262,17 +330,20 @@ var Reader = class {
 		return this.#match(TOKEN)?.[0] ?? this.#fail("not expected here");
 	}
 	#atom(token) {
-		if (token[0] === ":") return token.length > 1 ? this.#plain(new Keyword(token.slice(1))) : this.#fail("a keyword without a name");
+		if (token[0] === ":") return this.#plain(this.#keyword(token));
 		if (token === "nil") return null;
 		if (token === "true" || token === "false") return token === "true";
 		return /^[+-]?\d/.test(token) ? this.#number(token) : new EdnSymbol(token);
+	}
+	#keyword(token) {
+		return /^:[^:]/.test(token) ? new Keyword(token.slice(1)) : this.#fail("a keyword without a name");
 	}
 	#number(token) {
 		const integer = INTEGER.exec(token);
 		if (integer) return wholeNumber(token.replace(/^\+|N$/g, ""), integer[1] === "N");
 		const float = FLOAT.exec(token);
 		if (float) return float[1] ? new Decimal(token.slice(0, -1)) : Number(token);
-		return RATIO.test(token) ? new Ratio(token) : this.#fail(`${token} is no number`);
+		return RATIO.test(token) ? this.#try(() => new Ratio(token)) : this.#fail(`${token} is no number`);
 	}
 	#match(pattern) {
 		pattern.lastIndex = this.#at;
@@ -291,62 +362,11 @@ var Reader = class {
 		throw new SyntaxError(`EDN at ${this.#at}: ${why}`);
 	}
 };
+const bytes = (base64) => Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
 /** A number as long as it is exact. */
 function wholeNumber(digits, big) {
 	const number = Number(digits);
 	return big || !Number.isSafeInteger(number) ? BigInt(digits) : number;
-}
-//#endregion
-//#region src/codec/edn/write.ts
-/** Values to EDN text. */
-/** A key that is read back as this keyword. */
-const NAME = /^[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*(?:\/[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*)?$/;
-/** @throws TypeError when a value has no form in EDN, RangeError when it is nested too deep, or in itself. */
-function write(value, depth = 0) {
-	if (depth > 256) throw new RangeError(`nested deeper than 256`);
-	if (value === null || value === void 0) return "nil";
-	if (typeof value === "string") return writeString(value);
-	if (typeof value === "number") return writeNumber(value);
-	if (typeof value === "boolean") return String(value);
-	if (typeof value === "bigint") return `${value}N`;
-	if (typeof value === "object") return writeObject(value, depth + 1);
-	throw new TypeError(`EDN has no ${typeof value}`);
-}
-const ESCAPES = {
-	"	": "\\t",
-	"\r": "\\r",
-	"\n": "\\n",
-	"\b": "\\b",
-	"\f": "\\f",
-	"\\": "\\\\",
-	"\"": "\\\""
-};
-function writeString(text) {
-	return `"${text.replace(/["\\\t\r\n\b\f]/g, (character) => ESCAPES[character] ?? character)}"`;
-}
-function writeNumber(value) {
-	if (Number.isNaN(value)) return "##NaN";
-	if (!Number.isFinite(value)) return value > 0 ? "##Inf" : "##-Inf";
-	if (Object.is(value, -0)) return "-0.0";
-	return Number.isInteger(value) && !Number.isSafeInteger(value) ? value.toExponential() : String(value);
-}
-function writeObject(value, depth) {
-	const item = (inner) => write(inner, depth);
-	if (Array.isArray(value)) return `[${value.map(item).join(" ")}]`;
-	if (value instanceof Map) return writeEntries([...value].map(([key, inner]) => [item(key), item(inner)]));
-	if (value instanceof Set) return `#{${[...value].map(item).join(" ")}}`;
-	if (value instanceof List) return `(${value.items.map(item).join(" ")})`;
-	if (value instanceof Keyword || value instanceof EdnSymbol) return String(value);
-	if (value instanceof Date) return `#inst "${value.toISOString().replace("Z", "-00:00")}"`;
-	if (value instanceof Uuid) return `#uuid "${value.text}"`;
-	if (value instanceof Decimal) return `${value.text}M`;
-	if (value instanceof Ratio) return value.text;
-	if (value instanceof Tagged) return `#${value.tag} ${item(value.value)}`;
-	if (ArrayBuffer.isView(value)) throw new TypeError("EDN has no bytes");
-	return writeEntries(Object.entries(value).filter(([, inner]) => inner !== void 0).map(([key, inner]) => [NAME.test(key) ? `:${key}` : writeString(key), item(inner)]));
-}
-function writeEntries(entries) {
-	return `{${entries.map((entry) => entry.join(" ")).join(", ")}}`;
 }
 //#endregion
 //#region src/codec/edn.ts

@@ -1,7 +1,7 @@
 import { i as Slot, n as Incoming, r as Outgoing, t as Codec } from "./codec-BQDLnM6t.js";
 
 //#region src/codec/json.d.ts
-/** The JSON codec; the server's is chosen by `codec=json`. */
+/** The JSON codec: a `bigint` is written as a string. The server's is chosen by `codec=json`. */
 declare function json(): Codec;
 //#endregion
 //#region src/state.d.ts

@@ -1,12 +1,20 @@
 //#region src/codec/json.ts
-/** The JSON codec; the server's is chosen by `codec=json`. */
+/** The JSON codec: a `bigint` is written as a string. The server's is chosen by `codec=json`. */
 function json() {
 	return {
 		name: "json",
 		contentType: "application/json",
-		encode: ({ id, data, slot }) => JSON.stringify([data === void 0 ? [id] : [id, data], slot]),
-		decode: (text) => text.split("\n").filter(isSomething).map(packet)
+		encode: ({ id, data, slot }) => text([data === void 0 ? [id] : [id, data], slot]),
+		decode: (lines) => lines.split("\n").filter(isSomething).map(packet)
 	};
+}
+/** Integers beyond 2^53 are strings. Only a `bigint` makes the first way fail, or what has no form at all. */
+function text(packet) {
+	try {
+		return JSON.stringify(packet);
+	} catch {
+		return JSON.stringify(packet, (_, value) => typeof value === "bigint" ? String(value) : value);
+	}
 }
 const isSomething = (line) => line.trim() !== "";
 function packet(line) {

@@ -1,11 +1,9 @@
 /** EDN text to values. */
-import { Decimal, EdnSymbol, Keyword, List, Ratio, Tagged, Uuid } from "./values.js";
+import { Decimal, EdnSymbol, Keyword, List, MAX_DEPTH, Ratio, Tagged, Uuid } from "./values.js";
+import { write } from "./write.js";
 
 /** `"strings"`: keywords become strings, lists arrays. `"preserve"`: both keep their kind. */
 export type Keywords = "strings" | "preserve";
-
-/** Deeper nesting is refused, so that no text can exhaust the stack. */
-export const MAX_DEPTH = 256;
 
 const BLANK = /(?:[\s,]+|;[^\n]*)*/y;
 const TOKEN = /[^\s,;"()[\]{}\\^`~@]+/y;
@@ -76,7 +74,8 @@ class Reader {
     if (first === "#") return this.#dispatch();
     if (first === "[") return this.#items("[");
     if (first === "(") return this.#list();
-    if (first === "{") return this.#map(this.#items("{"), undefined);
+    if (first === "{") return this.#map(this.#entries(), undefined);
+    if (first === "^") return this.#withoutMetadata();
     return this.#atom(this.#token());
   }
 
@@ -101,12 +100,12 @@ class Reader {
     return this.#keywords === "preserve" ? new List(items) : items;
   }
 
-  /** An object when its keys are names, otherwise a `Map`; the last of equal keys counts. */
+  /** An object when its keys are names, otherwise a `Map`. */
   #map(items: readonly unknown[], namespace: string | undefined): unknown {
     if (items.length % 2 === 1) this.#fail("a map has a key without a value");
-    const entries: [unknown, unknown][] = [];
-    for (let i = 0; i < items.length; i += 2)
-      entries.push([this.#qualified(items[i], namespace), items[i + 1]]);
+    const keys = items.filter((_, i) => i % 2 === 0).map((key) => this.#qualified(key, namespace));
+    this.#distinct(keys);
+    const entries = keys.map((key, i) => [this.#plain(key), items[2 * i + 1]] as const);
     const names = entries.map(([key]) => this.#name(key));
     if (names.includes(undefined) || new Set(names).size < names.length) return new Map(entries);
     return Object.fromEntries(entries.map(([, value], i) => [names[i], value]));
@@ -119,10 +118,10 @@ class Reader {
 
   /** Inside `#:ns{…}` a bare keyword belongs to `ns`, and `:_/a` to none. */
   #qualified(key: unknown, namespace: string | undefined): unknown {
-    if (namespace === undefined || !(key instanceof Keyword)) return this.#plain(key);
+    if (namespace === undefined || !(key instanceof Keyword)) return key;
     const bare = key.name.startsWith("_/") ? key.name.slice(2) : undefined;
     const name = bare ?? (key.name.includes("/") ? key.name : `${namespace}/${key.name}`);
-    return this.#plain(new Keyword(name));
+    return new Keyword(name);
   }
 
   #plain(value: unknown): unknown {
@@ -132,7 +131,7 @@ class Reader {
   #dispatch(): unknown {
     const second = this.#text[this.#at + 1];
     this.#at += 1;
-    if (second === "{") return new Set(this.#items("{"));
+    if (second === "{") return new Set(this.#distinct(this.#items("{")));
     if (second === "#") return this.#symbolic();
     if (second === ":") return this.#namespaceMap();
     const tag = this.#token();
@@ -147,10 +146,22 @@ class Reader {
     return name === "NaN" ? Number.NaN : this.#fail(`##${name} is unknown`);
   }
 
+  /** Equal by what they are written as, which is how EDN sees them. */
+  #distinct(items: unknown[]): unknown[] {
+    if (new Set(items.map((item) => write(item))).size < items.length) this.#fail("the same twice");
+    return items;
+  }
+
+  /** `^meta form` is the form. */
+  #withoutMetadata(): unknown {
+    this.#at += 1;
+    this.#next();
+    return this.#next();
+  }
+
   #namespaceMap(): unknown {
     const namespace = this.#token().slice(1);
     if (!this.#more() || this.#text[this.#at] !== "{") this.#fail("a namespace without its map");
-    // The keys have to be seen as keywords; the values are read as everywhere.
     return this.#map(this.#entries(), namespace);
   }
 
@@ -164,7 +175,7 @@ class Reader {
       if (!this.#more()) this.#fail("} is missing");
       if (this.#text[this.#at] === "}") break;
       const isKey = items.length % 2 === 0 && this.#text[this.#at] === ":";
-      items.push(isKey ? new Keyword(this.#token().slice(1)) : this.#form());
+      items.push(isKey ? this.#keyword(this.#token()) : this.#form());
     }
     this.#at += 1;
     this.#depth -= 1;
@@ -173,6 +184,7 @@ class Reader {
 
   #tagged(tag: string, value: unknown): unknown {
     if (tag === "inst") return this.#instant(value);
+    if (tag === "bytes" && typeof value === "string") return this.#try(() => bytes(value));
     if (tag === "uuid")
       return typeof value === "string" ? this.#try(() => new Uuid(value)) : this.#fail("#uuid");
     return new Tagged(tag, value);
@@ -202,10 +214,11 @@ class Reader {
   #string(): string {
     const raw = this.#match(STRING)?.[1] ?? this.#fail("a string does not end");
     if (!raw.includes("\\")) return raw;
-    return raw.replace(/\\(u[\da-fA-F]{4}|o?[0-3]?[0-7]{1,2}|[\s\S])/g, (_, code: string) => {
+    const text = raw.replace(/\\(u[\da-fA-F]{4}|o?[0-3]?[0-7]{1,2}|[\s\S])/g, (_, code: string) => {
       if (code.length === 5) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
       return ESCAPES[code] ?? this.#fail(`\\${code} is no escape`);
     });
+    return /\p{Surrogate}/u.test(text) ? this.#fail("half a character") : text;
   }
 
   #character(): string {
@@ -220,14 +233,14 @@ class Reader {
   }
 
   #atom(token: string): unknown {
-    if (token[0] === ":") {
-      return token.length > 1
-        ? this.#plain(new Keyword(token.slice(1)))
-        : this.#fail("a keyword without a name");
-    }
+    if (token[0] === ":") return this.#plain(this.#keyword(token));
     if (token === "nil") return null;
     if (token === "true" || token === "false") return token === "true";
     return /^[+-]?\d/.test(token) ? this.#number(token) : new EdnSymbol(token);
+  }
+
+  #keyword(token: string): Keyword {
+    return /^:[^:]/.test(token) ? new Keyword(token.slice(1)) : this.#fail("a keyword without a name");
   }
 
   #number(token: string): unknown {
@@ -235,7 +248,7 @@ class Reader {
     if (integer) return wholeNumber(token.replace(/^\+|N$/g, ""), integer[1] === "N");
     const float = FLOAT.exec(token);
     if (float) return float[1] ? new Decimal(token.slice(0, -1)) : Number(token);
-    return RATIO.test(token) ? new Ratio(token) : this.#fail(`${token} is no number`);
+    return RATIO.test(token) ? this.#try(() => new Ratio(token)) : this.#fail(`${token} is no number`);
   }
 
   #match(pattern: RegExp): RegExpExecArray | null {
@@ -257,6 +270,8 @@ class Reader {
     throw new SyntaxError(`EDN at ${this.#at}: ${why}`);
   }
 }
+
+const bytes = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
 
 /** A number as long as it is exact. */
 function wholeNumber(digits: string, big: boolean): number | bigint {

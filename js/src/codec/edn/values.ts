@@ -1,5 +1,8 @@
 /** What EDN can say and JavaScript cannot. */
 
+/** Deeper nesting is neither read nor written, so that nothing can exhaust the stack. */
+export const MAX_DEPTH = 256;
+
 /** What may stand in a keyword, a symbol or a tag without ending it. */
 const TOKEN = /^[^\s,;"()[\]{}\\^`~@]+$/;
 
@@ -64,7 +67,7 @@ export class Decimal {
 export class Ratio {
   readonly text: string;
   constructor(text: string) {
-    if (!/^[+-]?\d+\/\d+$/.test(text)) throw new TypeError(`${text} is no ratio`);
+    if (!/^[+-]?\d+\/0*[1-9]\d*$/.test(text)) throw new TypeError(`${text} is no ratio`);
     this.text = text;
   }
 }

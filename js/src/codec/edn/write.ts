@@ -1,6 +1,5 @@
 /** Values to EDN text. */
-import { MAX_DEPTH } from "./read.js";
-import { Decimal, EdnSymbol, Keyword, List, Ratio, Tagged, Uuid } from "./values.js";
+import { Decimal, EdnSymbol, Keyword, List, MAX_DEPTH, Ratio, Tagged, Uuid } from "./values.js";
 
 /** A key that is read back as this keyword. */
 const NAME = /^[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*(?:\/[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*)?$/;
@@ -51,7 +50,8 @@ function writeObject(value: object, depth: number): string {
   if (value instanceof Decimal) return `${value.text}M`;
   if (value instanceof Ratio) return value.text;
   if (value instanceof Tagged) return `#${value.tag} ${item(value.value)}`;
-  if (ArrayBuffer.isView(value)) throw new TypeError("EDN has no bytes");
+  if (value instanceof Uint8Array)
+    return `#bytes "${btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join(""))}"`;
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return writeEntries(
     entries.map(([key, inner]) => [NAME.test(key) ? `:${key}` : writeString(key), item(inner)]),
@@ -60,4 +60,9 @@ function writeObject(value: object, depth: number): string {
 
 function writeEntries(entries: string[][]): string {
   return `{${entries.map((entry) => entry.join(" ")).join(", ")}}`;
+}
+
+/** As Rust writes them: EDN itself has no bytes. */
+function writeBytes(bytes: Uint8Array): string {
+  return `#bytes "${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}"`;
 }
