@@ -122,11 +122,16 @@ function writeObject(value, depth) {
 	if (value instanceof Decimal) return `${value.text}M`;
 	if (value instanceof Ratio) return value.text;
 	if (value instanceof Tagged) return `#${value.tag} ${item(value.value)}`;
-	if (value instanceof Uint8Array) return `#bytes "${btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join(""))}"`;
+	if (value instanceof Uint8Array) return writeBytes(value);
+	if (value instanceof ArrayBuffer || ArrayBuffer.isView(value)) throw new TypeError("EDN has Uint8Array only");
 	return writeEntries(Object.entries(value).filter(([, inner]) => inner !== void 0).map(([key, inner]) => [NAME.test(key) ? `:${key}` : writeString(key), item(inner)]));
 }
 function writeEntries(entries) {
 	return `{${entries.map((entry) => entry.join(" ")).join(", ")}}`;
+}
+/** As Rust writes them: EDN itself has no bytes. */
+function writeBytes(bytes) {
+	return `#bytes "${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}"`;
 }
 //#endregion
 //#region src/codec/edn/read.ts

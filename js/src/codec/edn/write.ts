@@ -50,8 +50,9 @@ function writeObject(value: object, depth: number): string {
   if (value instanceof Decimal) return `${value.text}M`;
   if (value instanceof Ratio) return value.text;
   if (value instanceof Tagged) return `#${value.tag} ${item(value.value)}`;
-  if (value instanceof Uint8Array)
-    return `#bytes "${btoa(Array.from(value, (byte) => String.fromCharCode(byte)).join(""))}"`;
+  if (value instanceof Uint8Array) return writeBytes(value);
+  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value))
+    throw new TypeError("EDN has Uint8Array only");
   const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
   return writeEntries(
     entries.map(([key, inner]) => [NAME.test(key) ? `:${key}` : writeString(key), item(inner)]),

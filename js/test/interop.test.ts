@@ -1,0 +1,224 @@
+/** The client against the Rust server: `TSUGI_URL` is the address of `cargo run -p interop`. */
+import { createServer, request as httpRequest, type Server } from "node:http";
+import { type AddressInfo, connect as connectTcp } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { WebSocket } from "ws";
+import { EdnSymbol, edn, Tagged, Uuid } from "../src/edn.js";
+import { type Client, connect, json, type Options, type State } from "../src/index.js";
+
+type Any = Record<string, unknown>;
+
+const base = process.env.TSUGI_URL;
+if (!base) console.warn("SKIPPED: no TSUGI_URL, so the client was not tried against the Rust server");
+
+const closing: (() => void)[] = [];
+afterEach(() => {
+  for (const close of closing.splice(0)) close();
+});
+
+let users = 0;
+
+function open(path: string, options: Options = {}, at = base): Client<Any, Any> {
+  users += 1;
+  const params = { uid: `js${process.pid}-${users}` };
+  const client = connect<Any, Any>(`${at}${path}`, { WebSocket, params, ...options });
+  closing.push(() => client.close());
+  return client;
+}
+
+function until(client: Client<Any, Any>, wanted: (state: State) => boolean): Promise<State> {
+  if (wanted(client.state)) return Promise.resolve(client.state);
+  return new Promise((resolve) => {
+    const off = client.onState((now) => {
+      if (!wanted(now)) return;
+      off();
+      resolve(now);
+    });
+  });
+}
+
+/** The first `count` of an event. */
+function collect(client: Client<Any, Any>, id: string, count: number): Promise<unknown[]> {
+  const seen: unknown[] = [];
+  return new Promise((resolve) => {
+    const off = client.on(id, (data) => {
+      seen.push(data);
+      if (seen.length < count) return;
+      off();
+      resolve(seen);
+    });
+  });
+}
+
+const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
+
+const ways: [name: string, options: Options][] = (["ws", "poll"] as const).flatMap((transport) => [
+  [`json over ${transport}`, { transports: [transport], codec: json() }],
+  [`edn over ${transport}`, { transports: [transport], codec: edn() }],
+]);
+
+describe.skipIf(!base)("the Rust server", () => {
+  describe.each(ways)("%s", (_, options) => {
+    it("W1: events and requests go up, pushes come down, in order", async () => {
+      const client = open("/chsk-open", options);
+      await client.ready();
+      expect(client.state).toMatchObject({ status: "open", user: `js${process.pid}-${users}` });
+      const pushed = collect(client, "srv/n", 50);
+      client.send("test/push", 50);
+      expect(await pushed).toEqual(upTo(50));
+      expect(await client.request("test/echo", "ü 😀")).toEqual({ echo: "ü 😀" });
+    });
+
+    it("W13: 100 overlapping requests each get their own reply; null is one; a slow one times out", async () => {
+      const client = open("/chsk-open", options);
+      await client.ready();
+      const slow = client.request("test/slow", 100);
+      const late = client.request("test/slow", 3000, { timeoutMs: 200 }).catch((error: unknown) => error);
+      const replies = await Promise.all(upTo(100).map((n) => client.request("test/echo", n)));
+      expect(replies).toEqual(upTo(100).map((n) => ({ echo: n })));
+      expect(await client.request("test/nilreply", null)).toBeNull();
+      expect(await slow).toBe("done");
+      expect(await late).toMatchObject({ code: "timeout" });
+    });
+
+    it("W18: an unknown event harms nothing", async () => {
+      const client = open("/chsk-open", options);
+      await client.ready();
+      client.send("no/body", { knows: "this" });
+      expect(await client.request("test/echo", 1)).toEqual({ echo: 1 });
+    });
+
+    it("W16: a client that was closed stays so", async () => {
+      const client = open("/chsk-open", options);
+      await client.ready();
+      client.close();
+      expect(client.state).toMatchObject({ status: "closed", reason: "closed" });
+      await expect(client.request("test/echo", 1)).rejects.toMatchObject({ code: "disconnected" });
+    });
+
+    it("the handshake's data and the CSRF token arrive", async () => {
+      const client = open("/chsk", { ...options, csrfToken: async () => "tok" });
+      await client.ready();
+      expect(client.state).toMatchObject({ status: "open", data: { hello: "world" } });
+      expect(await client.request("test/echo", 1)).toEqual({ echo: 1 });
+    });
+
+    it("is told why it is refused", async () => {
+      await expect(
+        open("/chsk-auth", { ...options, transports: ["ws", "poll"] }).ready(),
+      ).rejects.toMatchObject({
+        state: { reason: "refused", httpStatus: 401 },
+      });
+    });
+  });
+
+  it("W2: every EDN value comes back as it went", async () => {
+    const client = open("/chsk-open", { codec: edn({ keywords: "preserve" }) });
+    await client.ready();
+    const values = [
+      null,
+      true,
+      1.5,
+      123456789012345678901234567890n,
+      "a",
+      [1, [2]],
+      { a: { b: 1 } },
+      new Set([1]),
+    ];
+    const rare = [
+      new Date(5),
+      new Uuid("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
+      new EdnSymbol("x"),
+      new Tagged("t/x", 1),
+    ];
+    for (const value of [...values, ...rare]) {
+      expect(await client.request("test/echo", value)).toEqual({ echo: value });
+    }
+  });
+
+  it("W12: comes back after a cut to the same session, with what was pushed", async () => {
+    const proxy = await Proxy.start();
+    const client = open("/chsk-open", {}, proxy.url);
+    await client.ready();
+    const pushed = collect(client, "srv/n", 3);
+    await client.request("test/echo", 1);
+    client.send("test/push-flush", 3);
+    proxy.cut();
+    await until(client, ({ status }) => status === "waiting");
+    expect(await until(client, ({ status }) => status === "open")).toMatchObject({ resumed: true });
+    client.send("test/push-flush", 3);
+    expect((await pushed).every((n) => typeof n === "number")).toBe(true);
+  });
+
+  it("W15: falls back to polling when upgrades are refused, and climbs back unnoticed when they are not", async () => {
+    const proxy = await Proxy.start();
+    proxy.upgrades = false;
+    const client = open("/chsk-open", {}, proxy.url);
+    await client.ready();
+    expect(client.state).toMatchObject({ transport: "poll", why: "refused" });
+    proxy.upgrades = true;
+    const replies = upTo(20).map((n) => client.request("test/echo", n));
+    const pushed = collect(client, "srv/n", 20);
+    client.send("test/push-flush", 20);
+    expect(await Promise.all(replies)).toHaveLength(20);
+    expect(await pushed).toEqual(upTo(20));
+  });
+});
+
+/** Passes everything on, unless told otherwise. */
+class Proxy {
+  upgrades = true;
+  readonly #server: Server;
+  readonly #sockets = new Set<{ destroy(): void }>();
+
+  private constructor() {
+    const target = new URL(base as string);
+    this.#server = createServer((request, response) => {
+      const { method, url: path, headers } = request;
+      const onward = httpRequest(
+        { host: target.hostname, port: target.port, method, path, headers },
+        (answer) => {
+          response.writeHead(answer.statusCode ?? 502, answer.headers);
+          answer.pipe(response);
+        },
+      );
+      onward.on("error", () => response.destroy());
+      response.on("close", () => onward.destroy());
+      request.pipe(onward);
+    });
+    this.#server.on("upgrade", (request, socket) => {
+      if (!this.upgrades) return socket.end("HTTP/1.1 403 Forbidden\r\n\r\n");
+      const onward = connectTcp(Number(target.port), target.hostname);
+      const lines = upTo(request.rawHeaders.length / 2).map(
+        (n) => `${request.rawHeaders[2 * n]}: ${request.rawHeaders[2 * n + 1]}`,
+      );
+      onward.write(`GET ${request.url} HTTP/1.1\r\n${lines.join("\r\n")}\r\n\r\n`);
+      socket.pipe(onward).pipe(socket);
+      for (const end of [socket, onward]) {
+        this.#sockets.add(end);
+        end.on("error", () => {});
+        end.on("close", () => (socket.destroy(), onward.destroy()));
+      }
+    });
+  }
+
+  static async start(): Promise<Proxy> {
+    const proxy = new Proxy();
+    await new Promise<void>((listening) => proxy.#server.listen(0, "127.0.0.1", listening));
+    closing.push(() => {
+      proxy.cut();
+      proxy.#server.closeAllConnections();
+      proxy.#server.close();
+    });
+    return proxy;
+  }
+
+  get url(): string {
+    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
+  }
+
+  cut(): void {
+    for (const socket of this.#sockets) socket.destroy();
+    this.#sockets.clear();
+  }
+}
