@@ -8,9 +8,9 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher, Hash, RandomState};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use tsugi_proto::Event;
 use tsugi_proto::codec::EncodeError;
 use tsugi_proto::session::{EncodedEvent, Flush};
-use tsugi_proto::Event;
 
 /// Locks are spread over so many shards, so that connections do not queue for one.
 const SHARDS: usize = 16;

@@ -4,8 +4,8 @@ use crate::config::{Limits, Times};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tsugi_proto::session::{Capacity, Config, EncodedEvent, Heartbeat, Joiner, Profile, Transport};
 use tsugi_proto::codec::EncodeError;
+use tsugi_proto::session::{Capacity, Config, EncodedEvent, Heartbeat, Joiner, Profile, Transport};
 use tsugi_proto::{Close, CloseCode, Codec, Event, Frame, Message, Value};
 
 /// Bytes after which a Tsugi poll's response is sent although more waits.
@@ -107,12 +107,8 @@ fn websocket_profile(wire: Wire, times: &Times, ping: &Frame) -> Profile {
         Wire::Sente => Close::because(CloseCode::NORMAL, ""),
         Wire::Tsugi => Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping"),
     };
-    let heartbeat = |every: Duration| Heartbeat {
-        every: every / 2,
-        timeout: times.ping_timeout,
-        frame: ping.clone(),
-        close,
-    };
+    let heartbeat =
+        |every: Duration| Heartbeat { every: every / 2, timeout: times.ping_timeout, frame: ping.clone(), close };
     Profile {
         transport: Transport::WebSocket,
         capacity: Capacity::Unlimited,

@@ -15,8 +15,8 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll, Waker};
 use tokio::sync::Semaphore;
-use tsugi_proto::packet::Received;
 use tsugi_proto::codec::DecodeError;
+use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
 use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
 
@@ -215,7 +215,9 @@ impl Peer {
 
     async fn handle(self: &Arc<Self>, received: Received, responder: Option<Responder>) {
         match received {
-            Received::Event { id, data, .. } if id.is_reserved() => self.handle_reserved(id, data.is_some(), responder).await,
+            Received::Event { id, data, .. } if id.is_reserved() => {
+                self.handle_reserved(id, data.is_some(), responder).await
+            }
             Received::Event { id, data, .. } => {
                 let concurrency = self.core.router.concurrency(&id);
                 let codec = Arc::clone(&self.kit().codec);

@@ -3,9 +3,7 @@
 use crate::broker::memory::Memory;
 use crate::broker::{Broker, BrokerError, Command, Delivery, Envelope, Target};
 use crate::chsk::Chsk;
-use crate::config::{
-    Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, Times,
-};
+use crate::config::{Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, Times};
 use crate::core::{Core, Parts};
 use crate::error::{ConfigError, Refusal};
 use crate::future::BoxFuture;

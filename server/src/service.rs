@@ -199,15 +199,16 @@ async fn admit(
     kind: Kind,
 ) -> Result<Admitted, Refusal> {
     let params = parse_params(head.uri.query().unwrap_or_default().as_bytes(), form);
-    let client = match endpoint.rules().surface {
-        Surface::Sockets => None,
-        Surface::Events => {
-            let named = params.iter().find(|(name, _)| name == "client-id").map_or("", |(_, value)| value);
-            Some(ClientId::new(named).map_err(|error| {
-                Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}"))
-            })?)
-        }
-    };
+    let client =
+        match endpoint.rules().surface {
+            Surface::Sockets => None,
+            Surface::Events => {
+                let named = params.iter().find(|(name, _)| name == "client-id").map_or("", |(_, value)| value);
+                Some(ClientId::new(named).map_err(|error| {
+                    Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}"))
+                })?)
+            }
+        };
     let request = Arc::new(ConnectRequest::new(head, params, client));
     endpoint.guard().admit(request, kind).await
 }

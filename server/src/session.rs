@@ -91,9 +91,7 @@ pub(crate) fn with<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, In
         (Some(_), None) => false,
     };
     let reads_again = was_full && !inner.session.inbox_is_full();
-    let wake = sooner
-        || reads_again
-        || inner.session.has_work() || inner.session.carrier() != before.1;
+    let wake = sooner || reads_again || inner.session.has_work() || inner.session.carrier() != before.1;
     let waker = if wake { inner.waker.take() } else { None };
     settle(owner, inner);
     if let Some(waker) = waker {

@@ -108,7 +108,12 @@ impl Owner for Shared {
 }
 
 impl Shared {
-    pub(crate) fn new(cell: Cell, request: ConnectRequest, send_timeout: Option<Duration>, high_water: usize) -> Arc<Self> {
+    pub(crate) fn new(
+        cell: Cell,
+        request: ConnectRequest,
+        send_timeout: Option<Duration>,
+        high_water: usize,
+    ) -> Arc<Self> {
         let state = Mutex::default();
         Arc::new(Self { cell, request, send_timeout, high_water, senders: AtomicUsize::new(1), state })
     }

@@ -311,9 +311,9 @@ impl WebSocket {
                 let over = hold.owner.cell().look(tsugi_proto::Session::is_closing);
                 match park(&hold.owner, hold.carrier, context.waker()) {
                     // While a write is pending, a session that is over cannot say so: it gets a while, then the end.
-                    _ if over && !wrote => Some(*self.deadline.get_or_insert_with(|| {
-                        tokio::time::Instant::now() + CLOSE_WAIT
-                    })),
+                    _ if over && !wrote => {
+                        Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))
+                    }
                     Parked::Fenced if wrote => return Poll::Ready(Go::On),
                     Parked::Fenced => {
                         Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))

@@ -122,9 +122,10 @@ impl Guard {
             return Ok(());
         }
         let host = self.host(request).unwrap_or_default();
-        let known = self.access.allowed_hosts.iter().any(|allowed| {
-            allowed.eq_ignore_ascii_case(&host) || allowed.eq_ignore_ascii_case(without_port(&host))
-        });
+        let known =
+            self.access.allowed_hosts.iter().any(|allowed| {
+                allowed.eq_ignore_ascii_case(&host) || allowed.eq_ignore_ascii_case(without_port(&host))
+            });
         if known { Ok(()) } else { Err(Refusal::new(StatusCode::FORBIDDEN, "Unknown host")) }
     }
 
@@ -140,7 +141,10 @@ impl Guard {
         // Without a token, a header that no cross-site form or image can send must tell a poll from a mere GET.
         let must_be_marked = kind == Kind::Poll && self.access.origins == Origins::Same && self.hooks.csrf.is_none();
         if must_be_marked && request.header("x-requested-with").is_none() {
-            return Err(Refusal::new(StatusCode::FORBIDDEN, "A poll needs the header X-Requested-With: XMLHttpRequest"));
+            return Err(Refusal::new(
+                StatusCode::FORBIDDEN,
+                "A poll needs the header X-Requested-With: XMLHttpRequest",
+            ));
         }
         Ok(())
     }

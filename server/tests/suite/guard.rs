@@ -27,7 +27,12 @@ async fn a_csrf_token_is_wanted_everywhere_and_taken_in_three_places() {
     }
     assert!(Client::try_connect(address, "/chsk?client-id=a&csrf-token=tok", "").await.is_ok());
     // A blank parameter shadows a right header, as in Sente.
-    assert_eq!(request(address, "GET", "/chsk?client-id=a&handshake%3F=1&csrf-token=", "X-CSRF-Token: tok\r\n", "").await.status, 403);
+    assert_eq!(
+        request(address, "GET", "/chsk?client-id=a&handshake%3F=1&csrf-token=", "X-CSRF-Token: tok\r\n", "")
+            .await
+            .status,
+        403
+    );
 }
 
 #[tokio::test]
@@ -52,12 +57,15 @@ async fn a_tsugi_websocket_brings_its_token_in_hello() {
 async fn without_settings_only_pages_of_the_same_host_come_in() {
     let server = builder().origins(Origins::Same).build().unwrap();
     let address = serve_events(&server).await;
-    let status = async |headers: &str| request(address, "GET", "/chsk?client-id=a&handshake%3F=1", headers, "").await.status;
+    let status =
+        async |headers: &str| request(address, "GET", "/chsk?client-id=a&handshake%3F=1", headers, "").await.status;
     let ajax = "X-Requested-With: XMLHttpRequest\r\n";
     assert_eq!(status(&format!("{ajax}Origin: http://{address}\r\n")).await, 200);
     assert_eq!(status(ajax).await, 200);
     assert_eq!(status("").await, 403);
-    for foreign in ["Origin: http://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site", "Referer: http://evil.example/"] {
+    for foreign in
+        ["Origin: http://evil.example", "Origin: null", "Sec-Fetch-Site: cross-site", "Referer: http://evil.example/"]
+    {
         assert_eq!(status(&format!("{ajax}{foreign}\r\n")).await, 403, "{foreign}");
         let headers = format!("{foreign}\r\n");
         assert_eq!(Client::try_connect(address, "/chsk?client-id=a", &headers).await.err(), Some(403), "{foreign}");
@@ -66,9 +74,8 @@ async fn without_settings_only_pages_of_the_same_host_come_in() {
 
 #[tokio::test]
 async fn a_hook_refuses_with_an_answer_of_its_own() {
-    let refuse = |_: &tsugi::ConnectRequest| {
-        Some(Refusal::new(http::StatusCode::PAYMENT_REQUIRED, "pay").header("x-foo", "1"))
-    };
+    let refuse =
+        |_: &tsugi::ConnectRequest| Some(Refusal::new(http::StatusCode::PAYMENT_REQUIRED, "pay").header("x-foo", "1"));
     let server = builder().csrf(|_| None).reject(refuse).build().unwrap();
     let address = serve_events(&server).await;
     let answer = get(address, "/chsk?client-id=a").await;

@@ -16,7 +16,8 @@ async fn a_sente_client_polls_posts_and_is_pushed_to() {
     let posted = post_form(address, "/chsk", "client-id=a&uid=ann&ppstr=%5B%5B%3Atest%2Fpush%202%5D%20nil%5D").await;
     assert_eq!((posted.status, posted.body.as_str()), (200, "[:chsk/dummy-cb-200 nil]"));
     assert_eq!(held.await.unwrap().body, "[[[:srv/n 0] [:srv/n 1]] nil]");
-    let replied = post_form(address, "/chsk", "client-id=a&uid=ann&ppstr=%5B%5B%3Atest%2Fecho%202%5D%20%3Aajax%5D").await;
+    let replied =
+        post_form(address, "/chsk", "client-id=a&uid=ann&ppstr=%5B%5B%3Atest%2Fecho%202%5D%20%3Aajax%5D").await;
     assert_eq!(replied.body, "[2 nil]");
 }
 

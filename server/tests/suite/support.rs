@@ -13,13 +13,14 @@ const PATIENCE: Duration = Duration::from_secs(10);
 
 /// A server whose user is the parameter `uid`, and who echoes.
 pub(crate) fn builder() -> ServerBuilder {
-    let router = Router::new()
-        .on("test/echo", async |Data(value): Data<Value>| value)
-        .on("test/push", async |tsugi::User(user): tsugi::User, Data(count): Data<i64>, server: Server| {
+    let router = Router::new().on("test/echo", async |Data(value): Data<Value>| value).on(
+        "test/push",
+        async |tsugi::User(user): tsugi::User, Data(count): Data<i64>, server: Server| {
             for n in 0..count {
                 let _ = server.push(&user, tsugi::Event::new("srv/n", &n)).await;
             }
-        });
+        },
+    );
     Server::builder()
         .identify(|request| Ok(request.param("uid").map_or_else(Identity::anonymous, Identity::user)))
         .origins(Origins::Any)
@@ -50,7 +51,8 @@ pub(crate) struct Answer {
 pub(crate) async fn request(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.expect("the server listens");
     let length = body.len();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n");
+    let head =
+        format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\nConnection: close\r\nContent-Length: {length}\r\n");
     stream.write_all(format!("{head}{headers}\r\n{body}").as_bytes()).await.expect("written");
     let mut all = Vec::new();
     let read = tokio::time::timeout(PATIENCE, stream.read_to_end(&mut all));

@@ -1,0 +1,41 @@
+//! `cargo xtask COMMAND`: every chore of the project is one command. `cargo xtask --help` lists them.
+
+mod licences;
+mod memory;
+mod shell;
+mod test;
+
+use clap::{Parser, Subcommand};
+use std::process::ExitCode;
+
+#[derive(Parser)]
+#[command(name = "cargo xtask", about = "Chores of the project")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs everything that must hold, installing what is missing; ends with one summary
+    Test(test::Options),
+    /// Measures the server's memory for each idle WebSocket client
+    Memory(memory::Options),
+    /// Checks that every dependency's licence is a permissive one
+    Licences,
+}
+
+fn main() -> ExitCode {
+    let outcome = match Arguments::parse().command {
+        Command::Test(options) => test::run(&options),
+        Command::Memory(options) => memory::run(&options),
+        Command::Licences => licences::run(),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! `cargo xtask test`.
+
+use crate::shell::{Outcome, capture, command, exists, root};
+use clap::Args;
+use std::io::{BufRead, BufReader};
+use std::process::{Child, Stdio};
+use std::time::Instant;
+
+#[derive(Args)]
+pub(crate) struct Options {
+    /// Run only the stages whose name contains this
+    #[arg(long)]
+    only: Option<String>,
+}
+
+/// What must hold, in the order in which a mistake is cheapest to find.
+const STAGES: [(&str, fn() -> Outcome<String>); 14] = [
+    ("format", || capture(command("", "cargo fmt --all --check"))),
+    ("clippy", clippy),
+    ("licences", || crate::licences::run().map(|()| String::new())),
+    ("features of proto", features),
+    ("rust tests", rust_tests),
+    ("documentation", documentation),
+    ("documentation tests", || capture(command("", "cargo test --workspace --doc"))),
+    ("fuzzing", || capture(command("", "cargo run --release --quiet --package tsugi-fuzz -- --seconds 3"))),
+    ("npm packages", npm_packages),
+    ("javascript checks", javascript_checks),
+    ("javascript tests", || capture(command("js", "npm run --silent test"))),
+    ("javascript is fresh", javascript_is_fresh),
+    ("browser", browser),
+    ("memory", || capture(command("", "cargo xtask memory --connections 2000 --limit 5120"))),
+];
+
+pub(crate) fn run(options: &Options) -> Outcome {
+    let begun = Instant::now();
+    let (mut passed, mut failed) = (0, Vec::new());
+    for (name, stage) in STAGES {
+        if options.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
+            continue;
+        }
+        println!("… {name}");
+        let start = Instant::now();
+        let outcome = stage();
+        let seconds = start.elapsed().as_secs_f64();
+        match outcome {
+            Ok(output) => {
+                passed += 1;
+                println!("✓ {name} ({seconds:.1} s{})", counted(&output));
+            }
+            Err(output) => {
+                println!("{output}\n✗ {name} ({seconds:.1} s)");
+                failed.push(name);
+            }
+        }
+    }
+    println!("\n{:.0} s in all{}", begun.elapsed().as_secs_f64(), if failed.is_empty() { "" } else { "; failed:" });
+    failed.iter().for_each(|name| println!("  {name}"));
+    println!("{passed} passed, {} failed", failed.len());
+    if failed.is_empty() { Ok(()) } else { Err("something does not hold".to_owned()) }
+}
+
+/// How many tests a runner says it ran.
+fn counted(output: &str) -> String {
+    let mut tests = 0_u64;
+    for line in output.lines() {
+        let line = line.trim();
+        let words: Vec<&str> = line.split([' ', ',', ';', '.']).filter(|word| !word.is_empty()).collect();
+        let summary = line.starts_with("Summary") || line.starts_with("test result:") || line.starts_with("Tests");
+        if let Some(at) = words.iter().position(|word| *word == "passed").filter(|at| summary && *at > 0) {
+            tests += words[at - 1].parse::<u64>().unwrap_or(0);
+        }
+    }
+    if tests == 0 { String::new() } else { format!(", {tests} tests") }
+}
+
+fn clippy() -> Outcome<String> {
+    capture(command("", "cargo clippy --workspace --all-targets --all-features -- -D warnings"))
+}
+
+fn features() -> Outcome<String> {
+    for features in
+        ["--no-default-features", "--no-default-features --features edn", "--no-default-features --features json"]
+    {
+        capture(command("", &format!("cargo check --package tsugi-proto {features}")))?;
+    }
+    Ok(String::new())
+}
+
+fn rust_tests() -> Outcome<String> {
+    if exists("cargo-nextest") {
+        return capture(command("", "cargo nextest run --workspace --all-features --no-fail-fast"));
+    }
+    capture(command("", "cargo test --workspace --all-features --lib --bins --tests --no-fail-fast"))
+}
+
+fn documentation() -> Outcome<String> {
+    let mut command = command("", "cargo doc --workspace --no-deps");
+    command.env("RUSTDOCFLAGS", "-D warnings");
+    capture(command)
+}
+
+/// The folders whose packages come from the npm registry.
+const NPM: [&str; 2] = ["js", "conformance/browser"];
+
+fn npm_packages() -> Outcome<String> {
+    for folder in NPM {
+        let lock = std::fs::metadata(root().join(folder).join("package-lock.json")).and_then(|lock| lock.modified());
+        let installed = root().join(folder).join("node_modules/.package-lock.json");
+        let installed = std::fs::metadata(installed).and_then(|installed| installed.modified());
+        match (lock, installed) {
+            (Ok(lock), Ok(installed)) if installed >= lock => {}
+            _ => {
+                println!("  installing npm packages in {folder}/");
+                capture(command(folder, "npm ci --no-audit --no-fund"))?;
+            }
+        }
+    }
+    Ok(String::new())
+}
+
+fn javascript_checks() -> Outcome<String> {
+    ["check", "lint", "size"]
+        .into_iter()
+        .try_fold(String::new(), |_, script| capture(command("js", &format!("npm run --silent {script}"))))
+}
+
+/// What Rust embeds is what the sources make.
+fn javascript_is_fresh() -> Outcome<String> {
+    capture(command("js", "npm run --silent build"))?;
+    capture(command("examples/chat/page", "npm run --silent build"))?;
+    let changed = capture(command("", "git status --porcelain -- js/dist examples/chat/page/dist"))?;
+    if changed.trim().is_empty() {
+        return Ok(String::new());
+    }
+    Err(format!("built files are not those of the sources; they were built anew, commit them:\n{changed}"))
+}
+
+/// Pages in a real browser, and the TypeScript client against the real server.
+fn browser() -> Outcome<String> {
+    chromium()?;
+    capture(command("", "cargo build --release --package chat --package interop --package tsugi-testkit --bins"))?;
+    let mut output = against_the_server()?;
+    output.push_str(&capture(command("conformance/browser", "npm run --silent test"))?);
+    Ok(output)
+}
+
+fn chromium() -> Outcome {
+    if exists("chromium") {
+        return Ok(());
+    }
+    println!("  installing Chromium and fonts from Debian's packages");
+    capture(command("", "apt-get update -q"))?;
+    let packages = "chromium fonts-dejavu-core fonts-noto-color-emoji";
+    let mut install = command("", &format!("apt-get install -y -q --no-install-recommends {packages}"));
+    install.env("DEBIAN_FRONTEND", "noninteractive");
+    capture(install).map_err(|error| format!("{error}\nChromium is needed: install Debian's package chromium"))?;
+    Ok(())
+}
+
+/// A server that is killed when it is no longer wanted.
+struct Server(Child);
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+fn against_the_server() -> Outcome<String> {
+    let mut interop = command("", "target/release/interop --port 0");
+    let mut server = interop.stdout(Stdio::piped()).spawn().map(Server).map_err(|error| error.to_string())?;
+    let output = server.0.stdout.take().ok_or("no standard output")?;
+    let mut line = String::new();
+    BufReader::new(output).read_line(&mut line).map_err(|error| error.to_string())?;
+    let url = line.trim().rsplit(' ').next().unwrap_or_default().to_owned();
+    let mut tests = command("js", "npm run --silent test:server");
+    tests.env("TSUGI_URL", url);
+    capture(tests)
+}
