@@ -427,11 +427,11 @@ var PollCarrier = class extends Carrier {
 	}
 	#ceded() {
 		if (!this.#quiet || this.#posting.length > 0) return;
+		this.#fenced = true;
 		const young = SETTLED_MS - (this.host.environment.now() - this.#polledAt);
 		if (this.#polling && young > 0) return this.within(young, () => this.#ceded());
 		const quiet = this.#quiet;
 		this.#quiet = void 0;
-		this.#fenced = true;
 		quiet();
 	}
 	#fellSilent() {
@@ -453,7 +453,10 @@ var PollCarrier = class extends Carrier {
 		this.#polling = false;
 		this.#receive(packets);
 		if (this.done) return;
-		if (this.#fenced) return this.#fellSilent();
+		if (this.#fenced) {
+			this.#ceded();
+			return this.#fellSilent();
+		}
 		if (quick && !packets.some(carriesSomething)) this.#pause();
 		else this.#poll();
 	}

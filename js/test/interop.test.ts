@@ -5,6 +5,7 @@ import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
 import { EdnSymbol, edn, Tagged, Uuid } from "../src/edn.js";
 import { type Client, connect, json, type Options, type State } from "../src/index.js";
+import { connectWithOnline } from "./online.js";
 
 type Any = Record<string, unknown>;
 
@@ -137,36 +138,45 @@ describe.skipIf(!base)("the Rust server", () => {
   });
 
   it("W12: comes back after a cut to the same session, with what was pushed", async () => {
-    const proxy = await Proxy.start();
-    const client = open("/chsk-open", {}, proxy.url);
+    const relay = await Relay.start();
+    const client = open("/chsk-open", {}, relay.url);
     await client.ready();
     const pushed = collect(client, "srv/n", 3);
     await client.request("test/echo", 1);
     client.send("test/push-flush", 3);
-    proxy.cut();
+    relay.cut();
     await until(client, ({ status }) => status === "waiting");
     expect(await until(client, ({ status }) => status === "open")).toMatchObject({ resumed: true });
     client.send("test/push-flush", 3);
     expect((await pushed).every((n) => typeof n === "number")).toBe(true);
   });
 
-  it("W15: falls back to polling when upgrades are refused, and climbs back unnoticed when they are not", async () => {
-    const proxy = await Proxy.start();
-    proxy.upgrades = false;
-    const client = open("/chsk-open", {}, proxy.url);
+  it("falls back to polling when upgrades are refused, and climbs back unnoticed when they are not", async () => {
+    const relay = await Relay.start();
+    relay.upgrades = false;
+    const options = { WebSocket, params: { uid: `js${process.pid}-climb` } };
+    const { client, online } = connectWithOnline(`${relay.url}/chsk-open`, options);
+    closing.push(() => client.close());
     await client.ready();
     expect(client.state).toMatchObject({ transport: "poll", why: "refused" });
-    proxy.upgrades = true;
-    const replies = upTo(20).map((n) => client.request("test/echo", n));
-    const pushed = collect(client, "srv/n", 20);
-    client.send("test/push-flush", 20);
-    expect(await Promise.all(replies)).toHaveLength(20);
-    expect(await pushed).toEqual(upTo(20));
+    relay.upgrades = true;
+    const moved = until(client, (now) => now.status === "open" && now.transport === "ws");
+    const pushed = collect(client, "srv/n", 90);
+    online();
+    const replies = [];
+    for (let n = 0; n < 30; n += 1) {
+      client.send("test/push-flush", 3);
+      replies.push(client.request("test/echo", n));
+      await new Promise((later) => setTimeout(later, 20));
+    }
+    expect(await moved).toMatchObject({ resumed: true });
+    expect(await Promise.all(replies)).toEqual(upTo(30).map((n) => ({ echo: n })));
+    expect(await pushed).toEqual(upTo(30).flatMap(() => [0, 1, 2]));
   });
 });
 
 /** Passes everything on, unless told otherwise. */
-class Proxy {
+class Relay {
   upgrades = true;
   readonly #server: Server;
   readonly #sockets = new Set<{ destroy(): void }>();
@@ -197,20 +207,20 @@ class Proxy {
       for (const end of [socket, onward]) {
         this.#sockets.add(end);
         end.on("error", () => {});
-        end.on("close", () => (socket.destroy(), onward.destroy()));
+        end.on("close", () => [socket, onward].map((either) => either.destroy()));
       }
     });
   }
 
-  static async start(): Promise<Proxy> {
-    const proxy = new Proxy();
-    await new Promise<void>((listening) => proxy.#server.listen(0, "127.0.0.1", listening));
+  static async start(): Promise<Relay> {
+    const relay = new Relay();
+    await new Promise<void>((listening) => relay.#server.listen(0, "127.0.0.1", listening));
     closing.push(() => {
-      proxy.cut();
-      proxy.#server.closeAllConnections();
-      proxy.#server.close();
+      relay.cut();
+      relay.#server.closeAllConnections();
+      relay.#server.close();
     });
-    return proxy;
+    return relay;
   }
 
   get url(): string {

@@ -10,6 +10,7 @@ import {
   SendError,
   type State,
 } from "../src/index.js";
+import { connectWithOnline } from "./online.js";
 import { ScriptedServer } from "./server.js";
 
 type Any = Record<string, unknown>;
@@ -207,3 +208,25 @@ for (const garbage of ["text garbage", "5", "[[[", '{"a":1}', new Uint8Array([1,
     await client.ready();
   });
 }
+
+it("climbs back to a WebSocket when the network changes, with every event once and in order", async () => {
+  server.behaviour.upgrades = "refuse";
+  const { client, online } = connectWithOnline(server.url, { WebSocket });
+  clients.push(client);
+  await client.ready();
+  server.behaviour.upgrades = "serve";
+  const seen: unknown[] = [];
+  client.on("srv/n", (n) => seen.push(n));
+  const moved = until(client, (now) => now.status === "open" && now.transport === "ws");
+  online();
+  let pushed = 0;
+  const replies: Promise<unknown>[] = [];
+  while (client.state.status === "open" && client.state.transport === "poll") {
+    server.push(["srv/n", pushed++]);
+    replies.push(client.request("test/echo", pushed));
+    await new Promise((later) => setTimeout(later, 5));
+  }
+  expect(await moved).toMatchObject({ resumed: true });
+  expect(await Promise.all(replies)).toHaveLength(pushed);
+  expect(seen).toEqual(Array.from({ length: pushed }, (_, n) => n));
+});

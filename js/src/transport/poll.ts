@@ -90,11 +90,12 @@ export class PollCarrier extends Carrier {
 
   #ceded(): void {
     if (!this.#quiet || this.#posting.length > 0) return;
+    // No poll after this one: where events come fast, none would ever be old enough.
+    this.#fenced = true;
     const young = SETTLED_MS - (this.host.environment.now() - this.#polledAt);
     if (this.#polling && young > 0) return this.within(young, () => this.#ceded());
     const quiet = this.#quiet;
     this.#quiet = undefined;
-    this.#fenced = true;
     quiet();
   }
 
@@ -119,7 +120,10 @@ export class PollCarrier extends Carrier {
     this.#polling = false;
     this.#receive(packets);
     if (this.done) return;
-    if (this.#fenced) return this.#fellSilent();
+    if (this.#fenced) {
+      this.#ceded();
+      return this.#fellSilent();
+    }
     if (quick && !packets.some(carriesSomething)) this.#pause();
     else this.#poll();
   }
