@@ -1,0 +1,209 @@
+// The chat as people see it, in a real browser. Needs `cargo build -p chat -p tsugi-testkit` and Chromium.
+import assert from "node:assert/strict";
+import { after, before, test } from "node:test";
+import { badge, person, say, screenshot, seen, startBrowser, startChat, startProxy } from "./stage.mjs";
+
+let browser;
+before(async () => {
+  browser = await startBrowser();
+});
+after(() => browser?.close());
+
+/** Runs `play` with a chat, and clears everything away after it. */
+async function withChat(play) {
+  const chat = await startChat();
+  try {
+    await play(chat);
+  } finally {
+    await Promise.all(browser.contexts().map((context) => context.close()));
+    await chat.end();
+  }
+}
+
+const unread = (page, room) => page.locator(".room", { hasText: room }).locator(".unread");
+
+test("two people chat, see each other and see each other type", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    const bob = await person(browser, url, "Bob");
+    await ann.locator("#online", { hasText: "Bob" }).waitFor();
+    await bob.locator("#online", { hasText: "Ann" }).waitFor();
+
+    await say(ann, "Good morning!\n");
+    await seen(bob, "Good morning!");
+    await bob.locator("#text").pressSequentially("Good mo");
+    await ann.locator("#typing", { hasText: "Bob is typing" }).waitFor();
+    await bob.press("#text", "Enter");
+    await seen(ann, "Good mo");
+    await ann.waitForFunction(() => document.getElementById("typing").textContent === "");
+
+    await ann.context().close();
+    await bob.waitForFunction(() => !document.getElementById("online").textContent.includes("Ann"));
+  }));
+
+test("text is shown as text and never as a page", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "<b>Ann</b>");
+    await say(ann, "<img src=x onerror=alert(1)> https://example.org/a?b=1.");
+    await seen(ann, "<img src=x");
+    assert.equal(await ann.locator("#messages img, .head b b").count(), 0);
+    assert.equal(await ann.locator(".bubble a").getAttribute("href"), "https://example.org/a?b=1");
+  }));
+
+test("what is said in another room is counted until it is read, on every tab of the reader", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    const bob = await person(browser, url, "Bob");
+    const second = await bob.context().newPage();
+    await second.goto(url);
+    await badge(second, "live");
+
+    await ann.fill("#room-name", "Garden");
+    await ann.press("#room-name", "Enter");
+    await ann.locator("#room-title", { hasText: "Garden" }).waitFor();
+    await bob.locator(".room", { hasText: "Garden" }).waitFor();
+    await say(ann, "The roses are out");
+    await say(ann, "and so are the bees");
+    for (const page of [bob, second]) {
+      await unread(page, "Garden").waitFor();
+      await page.waitForFunction(() => document.querySelector(".unread")?.textContent === "2");
+    }
+    await bob.bringToFront();
+    await bob.locator(".room", { hasText: "Garden" }).click();
+    await seen(bob, "The roses are out");
+    for (const page of [bob, second]) await unread(page, "Garden").waitFor({ state: "detached" });
+
+    await say(bob, "I will come by");
+    await second.locator(".room", { hasText: "Garden" }).click();
+    await seen(second, "I will come by");
+  }));
+
+test("another device of a person joins with a code, once", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    await ann.click("#settings-open");
+    await ann.click("#device");
+    await ann.waitForFunction(() => document.getElementById("code").value !== "");
+    const code = await ann.evaluate(() => document.getElementById("code").value);
+    await ann.click("#settings-close");
+
+    const join = async () => {
+      const page = await (await browser.newContext()).newPage();
+      await page.goto(url);
+      await page.click("summary");
+      await page.fill("#join-code", code.toLowerCase());
+      await page.click("#join button");
+      return page;
+    };
+    const phone = await join();
+    await badge(phone, "live");
+    assert.equal(await phone.textContent("#me-name"), "Ann");
+    assert.equal(await phone.textContent("#online-count"), "1");
+    const thief = await join();
+    await thief.locator("#join-problem", { hasText: "not valid" }).waitFor();
+    await say(ann, "from the desk");
+    await seen(phone, "from the desk");
+  }));
+
+test("when the server stops both say so, and when it is back both are live and nothing is missed", () =>
+  withChat(async (chat) => {
+    const ann = await person(browser, chat.url, "Ann");
+    const bob = await person(browser, chat.url, "Bob");
+    await say(ann, "before");
+    await seen(bob, "before");
+    for (const page of [ann, bob]) await page.evaluate(() => { window.sameDocument = true; });
+
+    await chat.stop();
+    for (const page of [ann, bob]) await badge(page, "waiting", "connecting");
+    await ann.locator("#badge-text", { hasText: "reconnecting" }).waitFor();
+    await screenshot(ann, "chat-reconnecting");
+    await say(ann, "into the void");
+    await ann.locator(".failed .mend").waitFor();
+    await screenshot(ann, "chat-not-sent");
+
+    await chat.start();
+    for (const page of [ann, bob]) await badge(page, "live");
+    await ann.locator(".failed .mend button").first().click();
+    await seen(bob, "into the void");
+    for (const page of [ann, bob]) assert.equal(await page.evaluate(() => window.sameDocument), true);
+  }));
+
+test("what was said while a browser was offline is there when it is back", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    const bob = await person(browser, url, "Bob");
+    await bob.goto("about:blank");
+    await say(ann, "while you were out");
+    await seen(ann, "while you were out");
+    await bob.goBack();
+    await seen(bob, "while you were out");
+  }));
+
+for (const mode of ["refuse", "mute"]) {
+  test(`with WebSockets blocked (${mode}) the chat works by polling, and climbs back`, () =>
+    withChat(async (chat) => {
+      let proxy = await startProxy(mode, chat.port);
+      try {
+        const ann = await person(browser, proxy.url, "Ann");
+        const bob = await person(browser, chat.url, "Bob");
+        await badge(ann, "polling");
+        await badge(bob, "live");
+        await say(ann, "by poll");
+        await seen(bob, "by poll");
+        await say(bob, "by socket");
+        await seen(ann, "by socket");
+        await screenshot(ann, `chat-polling-${mode}`);
+
+        await proxy.stop();
+        proxy = await startProxy("pass", chat.port, proxy.port);
+        await badge(ann, "live");
+        await say(ann, "climbed back");
+        await seen(bob, "climbed back");
+      } finally {
+        await proxy.stop();
+      }
+    }));
+}
+
+test("it looks right on a desktop and on a phone, in light and in dark", () =>
+  withChat(async ({ url }) => {
+    const empty = await (await browser.newContext({ viewport: { width: 1280, height: 800 } })).newPage();
+    await empty.goto(url);
+    await empty.locator("#login-name").waitFor();
+    await screenshot(empty, "entrance-1280");
+
+    const ann = await person(browser, url, "Ann Lee");
+    await screenshot(ann, "chat-empty-1280");
+    const phone = { viewport: { width: 390, height: 844 }, hasTouch: true, deviceScaleFactor: 2 };
+    const bob = await person(browser, url, "Bob", { ...phone, colorScheme: "dark" });
+    const zoe = await person(browser, url, "Zoë Martin", phone);
+    await say(ann, "Morning! Who is in for a walk along the lake after lunch?");
+    await say(ann, "The forecast says sun until four.");
+    await seen(bob, "sun until four");
+    await say(bob, "Me! 🙋 I can bring the dog, if nobody minds mud.");
+    await seen(zoe, "mud");
+    await say(zoe, "Nobody minds mud.\nMeet at the boathouse? https://example.org/maps/boathouse");
+    await seen(ann, "boathouse");
+    for (const room of ["Kitchen", "Weekend plans"]) {
+      await ann.fill("#room-name", room);
+      await ann.press("#room-name", "Enter");
+      await ann.locator("#room-title", { hasText: room }).waitFor();
+    }
+    await say(ann, "A room for the weekend");
+    await ann.locator(".room", { hasText: "Lobby" }).click();
+    await unread(zoe, "Weekend plans").waitFor({ state: "attached" });
+    await bob.locator("#text").pressSequentially("One o'clock");
+    await ann.locator("#typing", { hasText: "Bob" }).waitFor();
+    await screenshot(ann, "chat-1280");
+    await screenshot(bob, "chat-390-dark");
+    await screenshot(zoe, "chat-390");
+    await zoe.click("#menu");
+    await zoe.locator(".room", { hasText: "Kitchen" }).waitFor();
+    await zoe.waitForTimeout(300); // the drawer slides in
+    await screenshot(zoe, "drawer-390");
+    const wide = await zoe.evaluate(() => document.documentElement.scrollWidth - innerWidth);
+    assert.equal(wide, 0, "nothing is wider than the phone");
+    await ann.emulateMedia({ colorScheme: "dark" });
+    await ann.click("#settings-open");
+    await screenshot(ann, "settings-1280-dark");
+  }));

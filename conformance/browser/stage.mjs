@@ -1,0 +1,108 @@
+// What the browser tests stand on: a chat that can be stopped and started again, a proxy that misbehaves, a browser.
+import { spawn } from "node:child_process";
+import { mkdir, mkdtemp, rm } from "node:fs/promises";
+import os from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+
+export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const target = process.env.CARGO_TARGET_DIR ?? path.join(root, "target");
+const programs = path.join(target, process.env.TSUGI_PROFILE ?? "debug");
+
+/** Starts a program and resolves with what `pattern` finds in the first lines it prints. */
+async function start(name, args, pattern) {
+  const child = spawn(path.join(programs, name), args, { stdio: ["ignore", "pipe", "inherit"] });
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const found = await new Promise((resolve, reject) => {
+    let printed = "";
+    child.once("error", (error) => reject(new Error(`${name} does not start; cargo build it first`, { cause: error })));
+    ended.then(() => reject(new Error(`${name} ended: ${printed}`)));
+    child.stdout.setEncoding("utf8").on("data", (text) => {
+      printed += text;
+      const match = pattern.exec(printed);
+      if (match) resolve(match[1]);
+    });
+  });
+  const stop = async () => {
+    child.kill("SIGTERM");
+    await ended;
+  };
+  return { found, stop };
+}
+
+/** A chat with a database of its own. After `stop()`, `start()` brings it back on the same port. */
+export async function startChat() {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "tsugi-chat-"));
+  const run = (port) =>
+    start("chat", ["--port", String(port), "--db", path.join(folder, "chat.db")], /chat at (http:\S+)\s/);
+  let running = await run(0);
+  const url = running.found;
+  const port = new URL(url).port;
+  return {
+    url,
+    port,
+    stop: () => running.stop(),
+    start: async () => {
+      running = await run(port);
+    },
+    end: async () => {
+      await running.stop();
+      await rm(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** A proxy of the testkit in front of `port`. It prints where it listens; `listen` 0 takes any port. */
+export async function startProxy(mode, port, listen = 0) {
+  const args = ["--mode", mode, "--listen", `127.0.0.1:${listen}`, "--to", `127.0.0.1:${port}`];
+  const proxy = await start("proxy", args, /127\.0\.0\.1:(\d+)/);
+  return { port: proxy.found, url: `http://127.0.0.1:${proxy.found}`, stop: proxy.stop };
+}
+
+export function startBrowser() {
+  const quiet = ["--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking"];
+  return chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    args: ["--no-sandbox", ...quiet, "--disable-component-update", "--disable-sync"],
+  });
+}
+
+/** A person in a browser of their own, as far as cookies are concerned. */
+export async function person(browser, url, name, options = {}) {
+  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
+  const page = await context.newPage();
+  page.on("pageerror", (error) => console.error(`${name}'s page:`, error));
+  await page.goto(url);
+  await page.fill("#login-name", name);
+  await page.click("#login button");
+  await badge(page, "live", "polling");
+  return page;
+}
+
+/** Waits until the badge says one of these. */
+export async function badge(page, ...wanted) {
+  await page.waitForFunction(
+    (any) => any.includes(document.getElementById("badge")?.dataset.status),
+    wanted,
+    { timeout: 45_000 },
+  );
+}
+
+export async function say(page, text) {
+  await page.fill("#text", text);
+  await page.press("#text", "Enter");
+}
+
+/** Waits until the page shows this message, sent and not on its way. */
+export function seen(page, text) {
+  const sent = page.locator(".message:not(.pending):not(.failed) .bubble", { hasText: text });
+  return sent.first().waitFor({ timeout: 20_000 });
+}
+
+export async function screenshot(page, name) {
+  const folder = path.join(target, "screenshots");
+  await mkdir(folder, { recursive: true });
+  await page.screenshot({ path: path.join(folder, `${name}.png`) });
+}
