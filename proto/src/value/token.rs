@@ -1,6 +1,8 @@
 //! What every reader is made of: a form as a run of tokens. Text and values are both sources of them, so that one
 //! deserializer and one builder of values serve every codec.
 
+#![cfg_attr(not(any(feature = "edn", feature = "json")), allow(dead_code, reason = "only text has positions"))]
+
 use crate::codec::DecodeError;
 use std::borrow::Cow;
 

@@ -122,7 +122,7 @@ pub(super) fn is_tag(name: &str) -> bool {
 
 /// Whether `name` can follow `#:`.
 pub(super) fn is_namespace(name: &str) -> bool {
-    !name.contains('/') && is_keyword(name)
+    !name.contains('/') && is_symbol(name)
 }
 
 /// `name` or `namespace/name`, where only the name may hold further slashes, as in Clojure.
