@@ -214,13 +214,19 @@ impl Chsk {
         let responder = Responder::new(id_of(&received), answer);
         self.take_sente(&asked, received, Some(responder))?;
         // As in Sente, nothing waits longer for a reply over Ajax than a poll is held (sente.md 11.3).
-        let reply = tokio::time::timeout(self.0.config.times.poll_timeout, receiver).await;
-        let message = match reply {
-            Ok(Ok(reply)) => {
+        // A handler that gave the answer up looks the same to the client as one that takes too long.
+        let answered = async {
+            match receiver.await {
+                Ok(reply) => reply,
+                Err(_) => std::future::pending().await,
+            }
+        };
+        let message = match tokio::time::timeout(self.0.config.times.poll_timeout, answered).await {
+            Ok(reply) => {
                 let payload = reply.unwrap_or_else(|failure| failure.to_value());
                 kit.codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?
             }
-            Ok(Err(_)) | Err(_) => kit.timeout.clone(),
+            Err(_) => kit.timeout.clone(),
         };
         Ok(self.respond(&asked, &message))
     }

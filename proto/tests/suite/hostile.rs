@@ -105,8 +105,7 @@ fn value() -> impl Strategy<Value = Value> {
             many.clone().prop_map(Value::List),
             many.prop_map(|elements| Value::Set(unique(elements, |element: &Value| element))),
             pairs.prop_map(|entries| Value::Map(unique(entries, |(key, _): &(Value, Value)| key))),
-            ("[a-z]{1,5}/[a-z]{1,5}", inner)
-                .prop_map(|(tag, value)| Value::Tagged(tag.into(), Box::new(value))),
+            ("[a-z]{1,5}/[a-z]{1,5}", inner).prop_map(|(tag, value)| Value::Tagged(tag.into(), Box::new(value))),
         ]
     })
 }

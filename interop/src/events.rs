@@ -1,0 +1,156 @@
+//! The event endpoints and the events they understand.
+
+use crate::log::{Endpoint, Log, Seen};
+use std::time::Duration;
+use tsugi::users::Online;
+use tsugi::{
+    Client, CloseCode, ConfigError, Data, Event, EventId, Handler, Identity, NoReply, Origins, Raw, Refusal, Responder,
+    Router, Server, ServerBuilder, Target, Times, UserId, Value, event,
+};
+
+/// Every event endpoint with its path.
+pub(crate) fn endpoints(log: &Log) -> Result<Vec<(&'static str, Server)>, ConfigError> {
+    let two_seconds = || Times::default().poll_timeout(Duration::from_secs(2));
+    let fast = Times::default()
+        .keep_alive(Some(Duration::from_millis(1_000)))
+        .ping_timeout(Some(Duration::from_millis(500)))
+        .poll_timeout(Duration::from_secs(1))
+        .grace_websocket(Duration::from_millis(300))
+        .grace_poll(Duration::from_millis(600));
+    let hello = Value::Map(vec![(Value::keyword("hello"), Value::string("world"))]);
+    let token = |_: &tsugi::ConnectRequest| Some("tok".to_owned());
+    let cid = |request: &tsugi::ConnectRequest| {
+        let client = request.client_id().map(|client| client.as_str().to_owned());
+        client.map(Identity::user).ok_or_else(Refusal::unauthorized)
+    };
+    let auth = |request: &tsugi::ConnectRequest| match request.param("auth") {
+        Some("yes") => Ok(by_parameter(request)),
+        _ => Err(Refusal::unauthorized()),
+    };
+    let pay =
+        |_: &tsugi::ConnectRequest| Some(Refusal::new(http::StatusCode::PAYMENT_REQUIRED, "pay").header("x-foo", "1"));
+    let endpoints = [
+        ("/chsk", builder().csrf(token).handshake_data(move |_| hello.clone()).times(two_seconds())),
+        ("/chsk-open", builder().times(two_seconds())),
+        ("/chsk-default", builder().csrf(|_| None)),
+        ("/chsk-cid", builder().identify(cid).times(two_seconds())),
+        ("/chsk-auth", builder().identify(auth).times(two_seconds())),
+        ("/chsk-unauth2", builder().reject(pay).times(two_seconds())),
+        ("/chsk-origin", builder().allowed_origins(["http://site.com"]).times(two_seconds())),
+        ("/chsk-fast", builder().times(fast)),
+    ];
+    endpoints
+        .into_iter()
+        .map(|(path, builder)| {
+            let endpoint = Endpoint { path, log: log.clone() };
+            Ok((path, builder.router(router().with_state(endpoint)).build()?))
+        })
+        .collect()
+}
+
+fn builder() -> ServerBuilder {
+    Server::builder().origins(Origins::Any).identify(|request| Ok(by_parameter(request)))
+}
+
+fn by_parameter(request: &tsugi::ConnectRequest) -> Identity {
+    request.param("uid").map_or_else(Identity::anonymous, Identity::user)
+}
+
+fn router() -> Router<Endpoint> {
+    Router::new()
+        .on("test/echo", async |_: Seen, Raw(value): Raw| Value::Map(vec![(Value::keyword("echo"), value)]))
+        .on("test/reply2", reply_twice)
+        .on("test/nilreply", async |_: Seen| ())
+        .on("test/push", async |_: Seen, client: Client, count: Data<i64>, server: Server| {
+            push(&server, &client, count.0, Pace::Batched).await;
+            NoReply
+        })
+        .on("test/push-flush", async |_: Seen, client: Client, count: Data<i64>, server: Server| {
+            push(&server, &client, count.0, Pace::Now).await;
+            NoReply
+        })
+        .on("test/push-no-data", async |_: Seen, client: Client, server: Server| {
+            note(server.push(of(&client), Event::bare("srv/bare")).await);
+            NoReply
+        })
+        .on("test/push-nouid", async |_: Seen, server: Server| {
+            note(server.push_anonymous(Event::new("srv/nouid", &1)).await);
+            NoReply
+        })
+        .on("test/broadcast", async |_: Seen, Raw(value): Raw, server: Server| {
+            note(server.broadcast(Event { id: EventId::of_static("srv/all"), data: Some(value) }).await);
+            NoReply
+        })
+        .on("test/close", async |_: Seen, client: Client, server: Server| {
+            note(server.close(of(&client), CloseCode::NORMAL, "").await);
+            NoReply
+        })
+        .on("test/close-flush", async |_: Seen, client: Client, server: Server| {
+            note(server.push(of(&client), Event::new("srv/before-close", &1)).await);
+            note(server.close(of(&client), CloseCode::NORMAL, "").await);
+            NoReply
+        })
+        .on("test/info", async |_: Seen, server: Server| connected_uids(&server.users().snapshot()))
+        .on("test/slow", slow.concurrent(64))
+        .on(event::USER_ONLINE, ignore)
+        .on(event::USER_OFFLINE, ignore)
+        .on(event::BAD_EVENT, ignore)
+        .on(event::PING, ignore)
+        .on(event::PONG, ignore)
+        .fallback(ignore)
+}
+
+async fn ignore(_: Seen) -> NoReply {
+    NoReply
+}
+
+async fn slow(_: Seen, Data(millis): Data<u64>) -> Value {
+    tokio::time::sleep(Duration::from_millis(millis)).await;
+    Value::keyword("done")
+}
+
+/// A second reply is not expressible: the first uses the responder up.
+async fn reply_twice(_: Seen, responder: Responder) -> NoReply {
+    note(responder.reply(Value::keyword("first")));
+    NoReply
+}
+
+#[derive(Clone, Copy)]
+enum Pace {
+    Batched,
+    Now,
+}
+
+async fn push(server: &Server, client: &Client, count: i64, pace: Pace) {
+    for n in 0..count {
+        let event = Event::new("srv/n", &n);
+        note(match pace {
+            Pace::Batched => server.push(of(client), event).await,
+            Pace::Now => server.push_now(of(client), event).await,
+        });
+    }
+}
+
+/// The sender's user; Sente takes all anonymous clients for one.
+fn of(client: &Client) -> Target {
+    client.user.as_ref().map_or(Target::Anonymous, Target::from)
+}
+
+/// What goes wrong here is the fixture's own doing; it is said and the event goes on.
+fn note<T, E: std::fmt::Display>(result: Result<T, E>) {
+    if let Err(error) = result {
+        tracing::warn!(%error, "the fixture could not do that");
+    }
+}
+
+fn connected_uids(online: &Online) -> Value {
+    let set = |users: &std::collections::HashSet<UserId>| {
+        Value::Set(users.iter().map(|user| Value::string(user.as_str())).collect())
+    };
+    let sets = vec![
+        (Value::keyword("ws"), set(&online.ws)),
+        (Value::keyword("ajax"), set(&online.poll)),
+        (Value::keyword("any"), set(&online.any)),
+    ];
+    Value::Map(vec![(Value::keyword("connected-uids"), Value::Map(sets))])
+}
