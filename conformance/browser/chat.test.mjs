@@ -1,7 +1,8 @@
-// The chat as people see it, in a real browser. Needs `cargo build -p chat -p tsugi-testkit` and Chromium.
+// The chat as people see it, in a real browser. Needs `cargo build -p chat` and Chromium.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { badge, person, say, screenshot, seen, startBrowser, startChat, startProxy } from "./stage.mjs";
+import { startProxy } from "./proxy.mjs";
+import { badge, person, say, screenshot, seen, startBrowser, startChat } from "./stage.mjs";
 
 let browser;
 before(async () => {
@@ -139,10 +140,10 @@ test("what was said while a browser was offline is there when it is back", () =>
     await seen(bob, "while you were out");
   }));
 
-for (const mode of ["refuse", "mute"]) {
-  test(`with WebSockets blocked (${mode}) the chat works by polling, and climbs back`, () =>
+for (const mode of ["refuse", "mute", "buffer"]) {
+  test(`with WebSockets blocked (${mode}) the chat works by polling, and climbs back when they are not`, () =>
     withChat(async (chat) => {
-      let proxy = await startProxy(mode, chat.port);
+      const proxy = await startProxy(mode, chat.port);
       try {
         const ann = await person(browser, proxy.url, "Ann");
         const bob = await person(browser, chat.url, "Bob");
@@ -154,16 +155,38 @@ for (const mode of ["refuse", "mute"]) {
         await seen(ann, "by socket");
         await screenshot(ann, `chat-polling-${mode}`);
 
-        await proxy.stop();
-        proxy = await startProxy("pass", chat.port, proxy.port);
+        proxy.mode = "pass";
+        // Else the next attempt is made after half a minute.
+        await ann.evaluate(() => dispatchEvent(new Event("online")));
         await badge(ann, "live");
         await say(ann, "climbed back");
         await seen(bob, "climbed back");
+        await say(bob, "welcome up");
+        await seen(ann, "welcome up");
+        assert.equal(await ann.locator(".bubble").count(), 4, "nothing is there twice");
       } finally {
         await proxy.stop();
       }
     }));
 }
+
+test("with WebSockets cut after a second everything still arrives, once and in order", () =>
+  withChat(async (chat) => {
+    const proxy = await startProxy("cut", chat.port, 1000);
+    try {
+      const ann = await person(browser, proxy.url, "Ann");
+      const bob = await person(browser, chat.url, "Bob");
+      const texts = Array.from({ length: 30 }, (_, n) => `number ${n}`);
+      for (const text of texts) {
+        await say(bob, text);
+        await seen(bob, text);
+      }
+      await seen(ann, texts.at(-1));
+      assert.deepEqual(await ann.locator(".bubble").allTextContents(), texts);
+    } finally {
+      await proxy.stop();
+    }
+  }));
 
 test("it looks right on a desktop and on a phone, in light and in dark", () =>
   withChat(async ({ url }) => {

@@ -1,4 +1,4 @@
-// What the browser tests stand on: a chat that can be stopped and started again, a proxy that misbehaves, a browser.
+// What the browser tests stand on: a chat that can be stopped and started again, and a browser.
 import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
@@ -6,7 +6,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
-export const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
+const root = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../..");
 const target = process.env.CARGO_TARGET_DIR ?? path.join(root, "target");
 const programs = path.join(target, process.env.TSUGI_PROFILE ?? "debug");
 
@@ -51,13 +51,6 @@ export async function startChat() {
       await rm(folder, { recursive: true, force: true });
     },
   };
-}
-
-/** A proxy of the testkit in front of `port`. It prints where it listens; `listen` 0 takes any port. */
-export async function startProxy(mode, port, listen = 0) {
-  const args = ["--mode", mode, "--listen", `127.0.0.1:${listen}`, "--to", `127.0.0.1:${port}`];
-  const proxy = await start("proxy", args, /127\.0\.0\.1:(\d+)/);
-  return { port: proxy.found, url: `http://127.0.0.1:${proxy.found}`, stop: proxy.stop };
 }
 
 export function startBrowser() {

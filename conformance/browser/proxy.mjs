@@ -1,0 +1,80 @@
+// Proxies between a browser and a server that do to WebSockets what is done to them out there.
+import { once } from "node:events";
+import net from "node:net";
+
+const UPGRADE = /^upgrade: *websocket/im;
+const REFUSAL = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+/** A proxy that buffers hands a response on when nothing more of it came for this long. */
+const BUFFER_MS = 50;
+
+/**
+ * Starts a proxy to `port` of this machine. `mode` can be changed while it runs; connections there are stay as they are.
+ * - "pass": does nothing.
+ * - "refuse": answers every upgrade itself.
+ * - "mute": lets the upgrade through, and then nothing that the server says.
+ * - "cut": ends WebSockets `cutMs` after they opened.
+ * - "buffer": hands on whole responses only, so that a WebSocket's never arrives.
+ */
+export async function startProxy(mode, port, cutMs = 1000) {
+  const proxy = { mode };
+  const open = new Set();
+  const server = net.createServer((client) => {
+    const upstream = net.connect(port, "127.0.0.1");
+    for (const [one, other] of [[client, upstream], [upstream, client]]) {
+      open.add(one);
+      one.setNoDelay(true);
+      one.on("error", () => other.destroy());
+      one.on("close", () => {
+        open.delete(one);
+        other.destroy();
+      });
+    }
+    // What a connection is for is in its first bytes: browsers open one of its own for each WebSocket.
+    client.once("data", (head) => {
+      const isWebSocket = UPGRADE.test(head.toString("latin1"));
+      if (isWebSocket && proxy.mode === "refuse") return client.end(REFUSAL);
+      upstream.write(head);
+      client.pipe(upstream);
+      handOn(proxy.mode, isWebSocket, upstream, client, cutMs);
+    });
+  });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  proxy.url = `http://127.0.0.1:${server.address().port}`;
+  proxy.stop = async () => {
+    server.close();
+    for (const socket of open) socket.destroy();
+    await once(server, "close");
+  };
+  return proxy;
+}
+
+function handOn(mode, isWebSocket, upstream, client, cutMs) {
+  if (mode === "buffer") return buffer(isWebSocket, upstream, client);
+  if (!isWebSocket || mode === "pass") return upstream.pipe(client);
+  if (mode === "mute") return mute(upstream, client);
+  upstream.pipe(client);
+  const timer = setTimeout(() => client.destroy(), cutMs);
+  client.on("close", () => clearTimeout(timer));
+}
+
+function mute(upstream, client) {
+  let head = "";
+  upstream.on("data", (bytes) => {
+    if (head.includes("\r\n\r\n")) return;
+    head += bytes.toString("latin1");
+    const end = head.indexOf("\r\n\r\n");
+    if (end >= 0) client.write(head.slice(0, end + 4), "latin1");
+  });
+}
+
+function buffer(isWebSocket, upstream, client) {
+  const held = [];
+  let timer;
+  upstream.on("data", (bytes) => {
+    if (isWebSocket) return;
+    held.push(bytes);
+    clearTimeout(timer);
+    timer = setTimeout(() => client.write(Buffer.concat(held.splice(0))), BUFFER_MS);
+  });
+}

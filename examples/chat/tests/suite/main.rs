@@ -1,0 +1,3 @@
+//! The application over HTTP, on a real port.
+
+mod app;
