@@ -53,3 +53,34 @@ fn check_data(codec: &dyn Codec, payload: &Value, received: &crate::Received) {
     let typed = crate::codec::deserialize::<Value>(codec, Some(data)).expect("data was checked");
     assert_eq!(payload.as_elements().and_then(|event| event.get(1)), Some(&typed));
 }
+
+/// A WebSocket's bytes: cut anywhere, they decode to the same, and nothing beyond the limit is kept.
+pub fn websocket(data: &[u8]) {
+    use crate::websocket::Role;
+    let Some((first, stream)) = data.split_first() else { return };
+    let role = if first & 1 == 0 { Role::Server } else { Role::Client };
+    let whole = decode_in_pieces(role, stream, stream.len().max(1));
+    let pieces = decode_in_pieces(role, stream, usize::from(first >> 1).max(1));
+    assert_eq!(whole, pieces);
+}
+
+/// What a stream decodes to when it comes in pieces of so many bytes; the last entry says how it ended.
+fn decode_in_pieces(role: crate::websocket::Role, stream: &[u8], piece: usize) -> Vec<String> {
+    let mut decoder = crate::websocket::Decoder::new(role, 300);
+    let mut told = Vec::new();
+    for piece in stream.chunks(piece) {
+        let mut piece = piece.to_vec();
+        let mut input = &mut piece[..];
+        loop {
+            match decoder.decode(&mut input) {
+                Ok(Some(incoming)) => told.push(format!("{incoming:?}")),
+                Ok(None) => break,
+                Err(error) => {
+                    told.push(error.to_string());
+                    return told;
+                }
+            }
+        }
+    }
+    told
+}

@@ -28,6 +28,9 @@ pub mod error;
 pub mod event;
 pub mod extract;
 mod future;
+#[cfg(feature = "fuzzing")]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod handle;
 pub mod handler;
 mod hub;

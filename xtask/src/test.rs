@@ -22,7 +22,9 @@ const STAGES: [(&str, fn() -> Outcome<String>); 14] = [
     ("rust tests", rust_tests),
     ("documentation", documentation),
     ("documentation tests", || capture(command("", "cargo test --workspace --doc"))),
-    ("fuzzing", || capture(command("", "cargo run --release --quiet --package tsugi-fuzz -- --seconds 3"))),
+    ("fuzzing", || {
+        capture(command("", "cargo run --release --quiet --package tsugi-testkit --bin fuzz -- --seconds 3"))
+    }),
     ("npm packages", npm_packages),
     ("javascript checks", javascript_checks),
     ("javascript tests", || capture(command("js", "npm run --silent test"))),

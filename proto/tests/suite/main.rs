@@ -8,3 +8,4 @@ mod hostile;
 mod session_rules;
 mod typed;
 mod vectors;
+mod websocket_rules;

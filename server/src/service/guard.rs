@@ -229,6 +229,16 @@ fn same_host(url: &str, host: &str) -> bool {
     normal(authority, default) == normal(host, default)
 }
 
+/// Compares whatever a client calls an origin with whatever it calls a host.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn judge_url(url: &str, host: &str) {
+    // Only a host that both spell alike, but for case and default port, is the same.
+    if same_host(url, host) {
+        let name = without_port(host).to_ascii_lowercase();
+        assert!(url.to_ascii_lowercase().contains(&name), "{url:?} is not {host:?}");
+    }
+}
+
 fn normal(authority: &str, default: &str) -> (String, String) {
     let name = without_port(authority);
     let port = authority.get(name.len() + 1..).filter(|port| !port.is_empty()).unwrap_or(default);

@@ -35,8 +35,9 @@ const ARROWS: [(&str, &[&str]); 18] = [
 ];
 
 /// The rest of tier 2 and the top, which use so much that a table of their own reads better.
-const UPPER: [(&str, &[&str]); 7] = [
+const UPPER: [(&str, &[&str]); 8] = [
     ("kit", &[]),
+    ("fuzzing", &["service"]),
     // A peer and the core it belongs to know each other: the core finds peers, a peer asks the core's router.
     ("peer", &["core", "kit", "session", "handler", "reply", "users"]),
     ("hub", &["kit", "peer"]),

@@ -1,0 +1,18 @@
+//! The bodies of the fuzz targets, so that tests can run them too. No part of the API.
+
+use crate::identity::{ClientId, SessionId};
+
+/// What a client may put into a query, a form and the session header.
+pub fn query(data: &[u8]) {
+    let params = crate::service::parse_params(data, data);
+    for (name, value) in &params {
+        if let Ok(client) = ClientId::new(value) {
+            assert!(!client.to_string().contains(value) || value.len() < 20, "client ids are not shown");
+        }
+        if let Ok(session) = SessionId::parse(name) {
+            assert_eq!(&session.to_text(), name);
+        }
+        crate::service::guard::judge_url(value, name);
+    }
+    assert!(params.len() <= 64);
+}

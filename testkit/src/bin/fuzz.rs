@@ -1,0 +1,111 @@
+//! Runs the bodies of the fuzz targets without a fuzzer: seeds and mutations of them, the same every time, for as long as
+//! the command line says. `cargo fuzz run TARGET` digs deeper where it is installed.
+//!
+//! `fuzz --seconds 3` gives each target three seconds.
+
+use std::time::{Duration, Instant};
+use tsugi_proto::fuzzing;
+
+type Body = fn(&[u8]);
+
+const TARGETS: [(&str, Body); 5] = [
+    ("edn", fuzzing::edn),
+    ("json", fuzzing::json),
+    ("packet", fuzzing::packet),
+    ("websocket", fuzzing::websocket),
+    ("query", tsugi::fuzzing::query),
+];
+
+/// Where mutations begin: one of each thing a parser knows.
+const SEEDS: [&[u8]; 16] = [
+    b"[[:a/b {:a 1, \"s\" [1.5 ##Inf -7N 2M 22/7 \\a \\newline #{1 2} (nil true)]}] \"abc\"]",
+    b"#inst \"2020-01-02T03:04:05.678-00:00\" #uuid \"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\" #:ns{:a 1 :_/b 2} #_ 1 #foo/bar 2",
+    b"[[[:srv/n 0] [:srv/n 1]] nil]",
+    b"\"\\u00e9\\n\\t\\\\ \\\" \xf0\x9f\x98\x80\" ; comment\n[] {} #{} ()",
+    b"[[\"chat/say\",{\"text\":\"hi \\u00e9\\ud83d\\ude00\",\"n\":-1.5e300}],7]\n[[\"a/b\"],null]",
+    b"{\"a\":[true,false,null,9007199254740993,\"\"]}",
+    b"[[:chsk/handshake [\"u\" nil nil]] nil]",
+    b"[[:a/b] nil]garbage",
+    b"\x00\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
+    b"\x06\x01\x81\x00\x00\x00\x00a\x80\x81\x00\x00\x00\x00b\x88\x82\x00\x00\x00\x00\x03\xe8",
+    b"\x01\x81\x02hi\x82\x7e\x00\x80",
+    b"\x03\x89\x00\x8a\x01x\x88\x05\x0f\xa1bye",
+    b"client-id=a%20b&csrf-token=tok&handshake%3F=1&udt=1&tsugi=1&codec=json",
+    b"ppstr=%5B%5B%3Aa%2Fb%20%7B%7D%5D%20nil%5D&client-id=%F0%9F%98%80&=&&a",
+    b"",
+    b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
+];
+
+/// Characters that mean something to one of the parsers.
+const SYNTAX: &[u8] = b"[]{}()\"\\#:^;_/0129.eEnNM, \n%&=+~";
+
+fn main() {
+    let seconds = std::env::args().skip_while(|word| word != "--seconds").nth(1);
+    let seconds = seconds.and_then(|seconds| seconds.parse().ok()).unwrap_or(3.0);
+    for (name, body) in TARGETS {
+        let runs = run(body, Duration::from_secs_f64(seconds));
+        println!("{name}: {runs} inputs, no crash");
+    }
+}
+
+/// A panic in a body ends the process, which is how a failure shows.
+fn run(body: Body, limit: Duration) -> u64 {
+    let begun = Instant::now();
+    let mut random = Random(0x9e37_79b9_7f4a_7c15);
+    let mut runs = 0;
+    SEEDS.iter().for_each(|seed| body(seed));
+    while begun.elapsed() < limit {
+        for _ in 0..100 {
+            let input = random.input();
+            body(&input);
+            runs += 1;
+        }
+    }
+    runs
+}
+
+/// Xorshift: the same sequence every time.
+struct Random(u64);
+
+impl Random {
+    fn next(&mut self) -> u64 {
+        self.0 ^= self.0 << 13;
+        self.0 ^= self.0 >> 7;
+        self.0 ^= self.0 << 17;
+        self.0
+    }
+
+    fn below(&mut self, most: usize) -> usize {
+        (self.next() % most.max(1) as u64) as usize
+    }
+
+    fn input(&mut self) -> Vec<u8> {
+        let mut input = SEEDS[self.below(SEEDS.len())].to_vec();
+        for _ in 0..=self.below(6) {
+            self.mutate(&mut input);
+        }
+        input
+    }
+
+    fn mutate(&mut self, input: &mut Vec<u8>) {
+        let at = self.below(input.len() + 1);
+        match self.below(6) {
+            0 if at < input.len() => input[at] = self.next() as u8,
+            1 if at < input.len() => input[at] ^= 1 << self.below(8),
+            2 => input.truncate(at),
+            3 => input.insert(at, SYNTAX[self.below(SYNTAX.len())]),
+            4 => {
+                let other = SEEDS[self.below(SEEDS.len())];
+                let from = self.below(other.len() + 1);
+                let to = from + self.below(other.len() - from + 1);
+                input.splice(at..at, other[from..to].iter().copied());
+            }
+            _ => {
+                let to = at + self.below(input.len() - at + 1);
+                let part = input[at..to].to_vec();
+                input.splice(at..at, part);
+            }
+        }
+        input.truncate(4_096);
+    }
+}
