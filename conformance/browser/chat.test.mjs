@@ -79,6 +79,24 @@ test("what is said in another room is counted until it is read, on every tab of 
     await seen(second, "I will come by");
   }));
 
+test("earlier messages come by scrolling up, and what was in sight stays there", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    for (let n = 0; n < 60; n++) {
+      await say(ann, `number ${n}`);
+      await seen(ann, `number ${n}`);
+    }
+    await ann.reload();
+    await seen(ann, "number 59");
+    assert.equal(await ann.locator(".message").count(), 50);
+    await ann.evaluate(() => { document.getElementById("scroll").scrollTop = 150; });
+    await ann.locator(".beginning").waitFor({ state: "attached" });
+    const texts = await ann.locator(".bubble").allTextContents();
+    assert.deepEqual(texts, Array.from({ length: 60 }, (_, n) => `number ${n}`));
+    const top = await ann.evaluate(() => document.getElementById("scroll").scrollTop);
+    assert.ok(top > 300, `the ten that came above pushed the view down, to ${top}`);
+  }));
+
 test("another device of a person joins with a code, once", () =>
   withChat(async ({ url }) => {
     const ann = await person(browser, url, "Ann");

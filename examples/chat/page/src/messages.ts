@@ -34,7 +34,7 @@ export type Keep = "end" | "place";
 export function showMessages(model: Model, room: RoomState, divider: number, keep: Keep, actions: Actions): void {
   const wasAtEnd = atEnd();
   const fromEnd = scroll.scrollHeight - scroll.scrollTop;
-  list.replaceChildren(...rows(model, room, divider, actions));
+  arrange(rows(model, room, divider, actions));
   if (keep === "end" || wasAtEnd) toEnd();
   // Earlier messages came in above: what was in sight stays there.
   else scroll.scrollTop = scroll.scrollHeight - fromEnd;
@@ -53,25 +53,53 @@ export function appended(show: () => void): void {
   if (!wasAtEnd) scroll.scrollTop = top;
 }
 
-function rows(model: Model, room: RoomState, divider: number, actions: Actions): HTMLElement[] {
-  const made: HTMLElement[] = [];
+/** What is shown, by what it shows. */
+let shown = new Map<string, HTMLElement>();
+
+/** A row is made anew only when it looks different from before. */
+interface Row {
+  key: string;
+  make: () => HTMLElement;
+}
+
+/** Touches only what changed: a screen reader reads what is new, and a selection stays. */
+function arrange(wanted: readonly Row[]): void {
+  const next = new Map(wanted.map(({ key, make }) => [key, shown.get(key) ?? make()]));
+  for (const [key, row] of shown) if (!next.has(key)) row.remove();
+  let place = list.firstElementChild;
+  for (const row of next.values()) {
+    if (row === place) place = place.nextElementSibling;
+    else list.insertBefore(row, place);
+  }
+  shown = next;
+}
+
+function rows(model: Model, room: RoomState, divider: number, actions: Actions): Row[] {
   const pending = model.pending.filter((one) => one.room === room.id);
-  if (!room.loaded) return [element("p", "empty", "loading…")];
-  if (!room.messages.length && !pending.length) return [nothingYet(room)];
-  if (!room.more) made.push(element("p", "beginning", `The beginning of ${room.name}`));
-  let before: { by: number; at: number } | undefined;
+  const at = `room ${room.id}`;
+  if (!room.loaded) return [{ key: `${at} loading`, make: () => element("p", "empty", "loading…") }];
+  if (!room.messages.length && !pending.length) return [{ key: `${at} empty`, make: () => nothingYet(room) }];
+  const made: Row[] = [];
+  if (!room.more) {
+    made.push({ key: `${at} beginning`, make: () => element("p", "beginning", `The beginning of ${room.name}`) });
+  }
+  let before: Message | undefined;
   let divided = divider === 0;
   for (const message of room.messages) {
-    const sameDay = before && sameDate(before.at, message.at);
-    if (!sameDay) made.push(separator("day", dayName(message.at)));
+    const sameDay = before !== undefined && sameDate(before.at, message.at);
+    const day = dayName(message.at);
+    if (!sameDay) made.push({ key: `${at} ${day}`, make: () => separator("day", day) });
     const divides = !divided && message.id > divider && message.by.id !== model.me.id;
-    if (divides) made.push(separator("new", "New"));
+    if (divides) made.push({ key: `${at} new`, make: () => separator("new", "New") });
     divided ||= divides;
-    const grouped = sameDay && !divides && before?.by === message.by.id && message.at - before.at < GROUP_MS;
-    made.push(said(model, message, grouped ? "continues" : "begins"));
-    before = { by: message.by.id, at: message.at };
+    const near = before?.by.id === message.by.id && message.at - before.at < GROUP_MS;
+    const place = sameDay && !divides && near ? "continues" : "begins";
+    made.push({ key: `${message.id} ${place} ${message.by.name}`, make: () => said(model, message, place) });
+    before = message;
   }
-  for (const one of pending) made.push(waiting(model, one, actions));
+  for (const one of pending) {
+    made.push({ key: `${one.key} ${one.failed ?? ""}`, make: () => waiting(model, one, actions) });
+  }
   return made;
 }
 
