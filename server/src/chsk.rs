@@ -55,7 +55,7 @@ impl Endpoint for Chsk {
     fn websocket(self: Arc<Self>, admitted: Admitted) -> Result<Opening, Refusal> {
         let asked = Asked::of(&self.0, admitted)?;
         match asked.wire {
-            Wire::Sente => self.open_sente(asked),
+            Wire::Sente => self.open_sente(&asked),
             Wire::Tsugi => self.open_tsugi(asked),
         }
     }
@@ -172,9 +172,9 @@ impl Chsk {
     }
 
     /// The session is registered first, and then the handshake goes out (sente.md 9.2).
-    fn open_sente(&self, asked: Asked) -> Result<Opening, Refusal> {
-        let greeting = Frame::message(&self.handshake(&asked)?);
-        let peer = match self.sente_peer(&asked)? {
+    fn open_sente(&self, asked: &Asked) -> Result<Opening, Refusal> {
+        let greeting = Frame::message(&self.handshake(asked)?);
+        let peer = match self.sente_peer(asked)? {
             Some(peer) => peer,
             None => self.0.begin(Wire::Sente, asked.kit, asked.who(&self.0)?)?,
         };
@@ -255,10 +255,10 @@ impl Chsk {
         }
         let peer = self.tsugi_peer(&asked)?;
         let brought = hold(attach(&peer, Transport::Poll, None)).await;
-        Ok(self.respond(&asked, &self.body_of(&asked, brought)?))
+        Ok(self.respond(&asked, &self.body_of(&asked, &brought)?))
     }
 
-    fn body_of(&self, asked: &Asked, brought: Brought) -> Result<Message, Refusal> {
+    fn body_of(&self, asked: &Asked, brought: &Brought) -> Result<Message, Refusal> {
         let kit = self.kit(asked);
         let mut messages: Vec<Message> = brought.frames.iter().filter_map(Frame::to_message).collect();
         if let End::Closed(close) = &brought.end {

@@ -46,7 +46,11 @@ pub enum ConfigError {
 /// assert_eq!(refusal.status(), 402);
 /// ```
 #[derive(Clone, Debug)]
-pub struct Refusal {
+pub struct Refusal(Box<Answer>);
+
+/// Boxed, because a refusal is the rare side of many results.
+#[derive(Clone, Debug)]
+struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     body: Cow<'static, str>,
@@ -55,7 +59,7 @@ pub struct Refusal {
 impl Refusal {
     /// An answer with a status and a short text for whoever reads it. Put nothing secret into it.
     pub fn new(status: StatusCode, text: impl Into<Cow<'static, str>>) -> Self {
-        Self { status, headers: HeaderMap::new(), body: text.into() }
+        Self(Box::new(Answer { status, headers: HeaderMap::new(), body: text.into() }))
     }
 
     /// 401: not known who asks. A Tsugi client stops and says so.
@@ -75,7 +79,7 @@ impl Refusal {
     pub fn header(mut self, name: &str, value: &str) -> Self {
         match (HeaderName::try_from(name), HeaderValue::try_from(value)) {
             (Ok(name), Ok(value)) => {
-                self.headers.append(name, value);
+                self.0.headers.append(name, value);
             }
             _ => tracing::error!(target: "tsugi", name, "a refusal's header is not valid HTTP and was left out"),
         }
@@ -85,17 +89,17 @@ impl Refusal {
     /// The status.
     #[must_use]
     pub fn status(&self) -> StatusCode {
-        self.status
+        self.0.status
     }
 
     /// The text.
     #[must_use]
     pub fn text(&self) -> &str {
-        &self.body
+        &self.0.body
     }
 
     /// The parts of the answer.
     pub(crate) fn into_parts(self) -> (StatusCode, HeaderMap, Cow<'static, str>) {
-        (self.status, self.headers, self.body)
+        (self.0.status, self.0.headers, self.0.body)
     }
 }

@@ -4,7 +4,6 @@ use http::{Extensions, HeaderMap, Method, Uri};
 use std::collections::hash_map::RandomState;
 use std::fmt;
 use std::hash::{BuildHasher, Hash, Hasher};
-use std::net::IpAddr;
 use std::sync::{Arc, LazyLock};
 use thiserror::Error;
 
@@ -281,20 +280,13 @@ pub struct ConnectRequest {
     extensions: Extensions,
     params: Vec<(String, String)>,
     client: Option<ClientId>,
-    remote: Option<IpAddr>,
 }
 
 impl ConnectRequest {
     /// From a request's head; `params` are those of the query followed by those of a form, already decoded.
     pub(crate) fn new(head: http::request::Parts, params: Vec<(String, String)>, client: Option<ClientId>) -> Self {
         let http::request::Parts { method, uri, headers, extensions, .. } = head;
-        Self { method, uri, headers, extensions, params, client, remote: None }
-    }
-
-    /// The same with the address it came from, where the service knows it.
-    pub(crate) fn with_remote(mut self, remote: Option<IpAddr>) -> Self {
-        self.remote = remote;
-        self
+        Self { method, uri, headers, extensions, params, client }
     }
 
     /// GET, POST, or CONNECT for a WebSocket over HTTP/2.
@@ -342,12 +334,6 @@ impl ConnectRequest {
     #[must_use]
     pub fn client_id(&self) -> Option<&ClientId> {
         self.client.as_ref()
-    }
-
-    /// The address of the peer, where the server in front tells it: a proxy's, if there is a proxy.
-    #[must_use]
-    pub fn remote(&self) -> Option<IpAddr> {
-        self.remote
     }
 }
 
@@ -403,10 +389,9 @@ mod tests {
     fn a_hook_reads_what_middleware_left() {
         let mut head = http::Request::builder().header("x-a", "1").body(()).unwrap().into_parts().0;
         head.extensions.insert(42_u8);
-        let request = ConnectRequest::new(head, vec![], None).with_remote(Some(IpAddr::from([127, 0, 0, 1])));
+        let request = ConnectRequest::new(head, vec![], None);
         assert_eq!(request.extension::<u8>(), Some(&42));
         assert_eq!(request.header("X-A"), Some("1"));
         assert_eq!(request.param("absent"), None);
-        assert!(request.remote().is_some_and(|address| address.is_loopback()));
     }
 }

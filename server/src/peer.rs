@@ -13,7 +13,7 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::task::{Context as TaskContext, Poll, Waker};
+use std::task::{Context as TaskContext, Waker};
 use tokio::sync::Semaphore;
 use tsugi_proto::codec::DecodeError;
 use tsugi_proto::packet::Received;
@@ -73,7 +73,7 @@ impl Owner for Peer {
             return;
         }
         let mut work = Box::pin(Arc::clone(&self).work());
-        if let Poll::Pending = work.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())) {
+        if work.as_mut().poll(&mut TaskContext::from_waker(Waker::noop())).is_pending() {
             // The rest is a task of its own, so that the carrier goes on carrying. It ends when nothing waits any more.
             self.core.tasks.spawn(work);
         }
@@ -266,7 +266,11 @@ impl Peer {
 
     /// An event of the server's own making, for whoever has a route for it.
     async fn route_made(self: &Arc<Self>, id: &'static str, data: Value, responder: Option<Responder>) {
-        let call = Call::made(Arc::clone(&self.context), EventId::of_static(id), data, responder);
+        let id = EventId::of_static(id);
+        if responder.is_none() && !self.core.router.has(&id) {
+            return;
+        }
+        let call = Call::made(Arc::clone(&self.context), id, data, responder);
         self.core.router.call(call).await;
     }
 

@@ -66,10 +66,6 @@ impl Cell {
         Self { clock, wheel, inner: Mutex::new(Inner { session, waker: None, scheduled: None }) }
     }
 
-    pub(crate) fn clock(&self) -> Clock {
-        self.clock
-    }
-
     /// Looks at the session.
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Session) -> R) -> R {
         look(&self.inner.lock().session)

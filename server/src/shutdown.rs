@@ -9,7 +9,7 @@ const BATCH: usize = 256;
 
 /// How a shutdown went.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Shutdown {
+pub(crate) enum Shutdown {
     /// Every client was told and every handler finished.
     Clean,
     /// The time ran out. What was left is dropped with the runtime.

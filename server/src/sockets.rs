@@ -4,7 +4,7 @@ use crate::carrier::Hold;
 use crate::carrier::ws::{Opening, Settings};
 use crate::config::{Access, Hooks, NativeClients, SocketConfig};
 use crate::error::Refusal;
-use crate::service::body::{Body, BoxError};
+use crate::service::body::BoxError;
 use crate::service::guard::{Admitted, Guard};
 use crate::service::{Answer, Endpoint, Rules, Surface, tower_service};
 use crate::session::{Cell, Clock, Owner, Wheel, with};
@@ -224,6 +224,3 @@ impl Future for Caught {
 }
 
 tower_service!(Sockets, |sockets: &Sockets| Arc::clone(&sockets.0) as Arc<dyn Endpoint>);
-
-/// Named for the documentation of the service's response.
-pub type ResponseBody = Body;

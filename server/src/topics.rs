@@ -169,6 +169,7 @@ impl Topics {
     }
 
     /// How many topics have a subscriber.
+    #[cfg(test)]
     pub(crate) fn count(&self) -> usize {
         self.count.load(Ordering::Relaxed)
     }

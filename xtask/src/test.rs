@@ -13,8 +13,11 @@ pub(crate) struct Options {
     only: Option<String>,
 }
 
+/// Does its work and returns what was printed, for the count of tests.
+type Stage = fn() -> Outcome<String>;
+
 /// What must hold, in the order in which a mistake is cheapest to find.
-const STAGES: [(&str, fn() -> Outcome<String>); 14] = [
+const STAGES: [(&str, Stage); 14] = [
     ("format", || capture(command("", "cargo fmt --all --check"))),
     ("clippy", clippy),
     ("licences", || crate::licences::run().map(|()| String::new())),

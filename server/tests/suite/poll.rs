@@ -48,7 +48,8 @@ async fn a_tsugi_client_polls_with_its_session_in_a_header() {
     let body = "[[\"test/echo\",1],1]\n[[\"test/echo\",2],2]";
     let posted = request(address, "POST", path, &headers, body).await;
     assert_eq!((posted.status, posted.body.as_str()), (200, "[\"chsk/dummy-cb-200\",null]"));
-    server.push(&UserId::from("ann"), Event::new("srv/hi", "there")).await.unwrap();
+    let delivery = server.push(&UserId::from("ann"), Event::new("srv/hi", "there")).await.unwrap();
+    assert_eq!(delivery.sessions, 1);
     let polled = request(address, "GET", path, &headers, "").await;
     assert_eq!(polled.body, "[1,1]\n[2,2]\n[[[\"srv/hi\",\"there\"]],null]");
     assert!(polled.head.contains("cache-control: no-store, no-transform"));

@@ -17,7 +17,7 @@ pub(crate) fn builder() -> ServerBuilder {
         "test/push",
         async |tsugi::User(user): tsugi::User, Data(count): Data<i64>, server: Server| {
             for n in 0..count {
-                let _ = server.push(&user, tsugi::Event::new("srv/n", &n)).await;
+                server.push(&user, tsugi::Event::new("srv/n", &n)).await.map(|_| ()).expect("pushed");
             }
         },
     );
