@@ -198,7 +198,7 @@ fn mistakes_in_a_router_are_found_when_it_is_checked() {
     assert_eq!(check(Router::new().on("nameless", nothing)), RouterError::Id("nameless".to_owned()));
     let id = |id| EventId::new(id).unwrap();
     assert_eq!(check(Router::new().on("a/b", nothing).on("a/b", nothing)), RouterError::Twice(id("a/b")));
-    assert_eq!(check(Router::new().on("chsk/ws-ping", nothing)), RouterError::Reserved(id("chsk/ws-ping")));
+    assert_eq!(check(Router::new().on("chsk/handshake", nothing)), RouterError::Reserved(id("chsk/handshake")));
     let fallback = || Router::<()>::new().fallback(nothing);
     assert_eq!(check(fallback().merge(fallback())), RouterError::TwoFallbacks);
 }
