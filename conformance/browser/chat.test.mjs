@@ -124,7 +124,7 @@ test("another device of a person joins with a code, once", () =>
     await seen(phone, "from the desk");
   }));
 
-test("when the server stops both say so, and when it is back both are live and nothing is missed", () =>
+test("when the server stops both say so, and when it is back both are live without a reload", () =>
   withChat(async (chat) => {
     const ann = await person(browser, chat.url, "Ann");
     const bob = await person(browser, chat.url, "Bob");
@@ -147,7 +147,7 @@ test("when the server stops both say so, and when it is back both are live and n
     for (const page of [ann, bob]) assert.equal(await page.evaluate(() => window.sameDocument), true);
   }));
 
-test("what was said while a browser was offline is there when it is back", () =>
+test("what was said while somebody was on another page is there when they come back", () =>
   withChat(async ({ url }) => {
     const ann = await person(browser, url, "Ann");
     const bob = await person(browser, url, "Bob");
