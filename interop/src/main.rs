@@ -3,19 +3,10 @@
 //!
 //! Run it with `cargo run --release -p interop -- --port 9801`.
 
-mod events;
-mod log;
-mod sockets;
-
-use axum::Router;
-use axum::extract::State;
-use axum::routing::get;
 use clap::Parser;
-use log::Log;
+use interop::Interop;
 use std::net::Ipv4Addr;
-use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
-use tsugi::Server;
 
 #[derive(Parser)]
 #[command(about = "Serves every wire of Tsugi to foreign clients and test suites, on 127.0.0.1")]
@@ -32,22 +23,11 @@ type Failure = Box<dyn std::error::Error>;
 async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
-    let log = Log::default();
-    let endpoints = events::endpoints(&log)?;
-    let servers: Vec<(&'static str, Server)> = endpoints;
-    let mut app = Router::new();
-    for (path, server) in &servers {
-        app = app.route_service(path, server.service());
-    }
-    let listed = servers.clone();
-    let app = app
-        .merge(sockets::routes())
-        .route("/log", get(async |State(log): State<Log>| log.take()))
-        .route("/conns", get(async move || log::connected(&listed)))
-        .with_state(log);
+    let interop = Interop::new()?;
+    let app = interop.app();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await?;
     println!("listening on http://{}", listener.local_addr()?);
-    axum::serve(tokio_no_delay(listener), app).with_graceful_shutdown(stop(servers)).await?;
+    axum::serve(tokio_no_delay(listener), app).with_graceful_shutdown(stop(interop)).await?;
     Ok(())
 }
 
@@ -60,7 +40,7 @@ fn tokio_no_delay(listener: tokio::net::TcpListener) -> impl axum::serve::Listen
 }
 
 /// Waits for SIGTERM or an interrupt, and ends the servers before the web server, which waits for held polls.
-async fn stop(servers: Vec<(&'static str, Server)>) {
+async fn stop(interop: Interop) {
     let terminated = async {
         match signal(SignalKind::terminate()) {
             Ok(mut signal) => signal.recv().await,
@@ -71,7 +51,5 @@ async fn stop(servers: Vec<(&'static str, Server)>) {
         _ = terminated => {}
         _ = tokio::signal::ctrl_c() => {}
     }
-    for (_, server) in servers {
-        server.shutdown(Duration::from_secs(2)).await;
-    }
+    interop.stop().await;
 }

@@ -1,0 +1,50 @@
+//! A server for foreign clients and test suites, built from the library's public API alone: what is awkward to write here
+//! is awkward for users.
+
+mod events;
+mod log;
+mod sockets;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use log::Log;
+use std::time::Duration;
+use tsugi::{ConfigError, Server};
+
+/// Every endpoint of the fixture.
+pub struct Interop {
+    servers: Vec<(&'static str, Server)>,
+    log: Log,
+}
+
+impl Interop {
+    /// Builds every endpoint. Must be called inside a tokio runtime.
+    ///
+    /// # Errors
+    /// When the library refuses a setting that this fixture uses.
+    pub fn new() -> Result<Self, ConfigError> {
+        let log = Log::default();
+        Ok(Self { servers: events::endpoints(&log)?, log })
+    }
+
+    /// The routes of everything.
+    pub fn app(&self) -> Router {
+        let mut app = Router::new();
+        for (path, server) in &self.servers {
+            app = app.route_service(path, server.service());
+        }
+        let listed = self.servers.clone();
+        app.merge(sockets::routes())
+            .route("/log", get(async |State(log): State<Log>| log.take()))
+            .route("/conns", get(async move || log::connected(&listed)))
+            .with_state(self.log.clone())
+    }
+
+    /// Closes every connection, within two seconds for each endpoint.
+    pub async fn stop(&self) {
+        for (_, server) in &self.servers {
+            server.shutdown(Duration::from_secs(2)).await;
+        }
+    }
+}
