@@ -1,0 +1,126 @@
+//! Scripts of recorded exchanges, and playing them.
+//!
+//! A script is a file of JSON lines. Each is a step on one TCP connection (`on`): what the client did, or what the server
+//! answered to it. Frames are whole, header and mask included, in hexadecimal digits.
+
+use crate::raw::{Answer, Raw, payload};
+use serde::Deserialize;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+/// How much sooner than recorded something may come that had to be waited for.
+const EARLY: Duration = Duration::from_millis(100);
+
+#[derive(Debug, Deserialize)]
+#[serde(untagged, deny_unknown_fields)]
+enum Step {
+    /// The client sends a request; host and length are added.
+    Request {
+        on: u32,
+        request: Vec<String>,
+        #[serde(default)]
+        body: String,
+    },
+    /// The server answers, not before `after` milliseconds. Without a body, any will do.
+    Answer { on: u32, status: u16, body: Option<String>, after: Option<u64> },
+    /// The client sends a frame.
+    Send { on: u32, send: String },
+    /// The server sends a frame.
+    Frame { on: u32, frame: String },
+    /// The server says nothing for so many milliseconds.
+    Quiet { on: u32, quiet: u64 },
+    /// The client hangs up without a word.
+    Abort {
+        on: u32,
+        #[serde(rename = "abort")]
+        _abort: bool,
+    },
+    /// The client waits so many milliseconds.
+    Wait { wait: u64 },
+}
+
+struct Player<'p> {
+    address: SocketAddr,
+    connections: HashMap<u32, Raw>,
+    asked: HashMap<u32, Instant>,
+    place: String,
+    pause: &'p dyn Fn(u64) -> Duration,
+}
+
+/// Plays a script of `recorded/` and compares every answer. Panics with the line that differs.
+pub async fn replay(address: SocketAddr, name: &str) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("sente/recorded").join(name).with_extension("jsonl");
+    let script = std::fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    let mut player = Player {
+        address,
+        connections: HashMap::new(),
+        asked: HashMap::new(),
+        place: String::new(),
+        // What people waited for in the recording is shortened; what a window or a grace time needs is kept.
+        pause: &|millis| Duration::from_millis(millis.min(700)),
+    };
+    for (index, line) in script.lines().enumerate() {
+        player.place = format!("{name} line {}", index + 1);
+        player.step(serde_json::from_str(line).expect("a step")).await;
+    }
+}
+
+impl Player<'_> {
+    async fn step(&mut self, step: Step) {
+        match step {
+            Step::Request { on, request, body } => {
+                if !self.connections.contains_key(&on) {
+                    self.connections.insert(on, Raw::connect(self.address).await);
+                }
+                self.asked.insert(on, Instant::now());
+                self.on(on).request(&request, &body).await;
+            }
+            Step::Answer { on, status, body, after } => self.answer(on, status, body, after).await,
+            Step::Send { on, send } => self.on(on).write(&bytes(&send)).await,
+            Step::Frame { on, frame } => self.frame(on, &bytes(&frame)).await,
+            Step::Quiet { on, quiet } => {
+                let quiet = self.on(on).is_quiet(Duration::from_millis(quiet)).await;
+                assert!(quiet, "{}: the server said something", self.place);
+            }
+            Step::Abort { on, .. } => drop(self.connections.remove(&on)),
+            Step::Wait { wait } => tokio::time::sleep((self.pause)(wait)).await,
+        }
+    }
+
+    fn on(&mut self, on: u32) -> &mut Raw {
+        self.connections.get_mut(&on).expect("the connection was opened before")
+    }
+
+    async fn answer(&mut self, on: u32, status: u16, body: Option<String>, after: Option<u64>) {
+        let Answer { status: got, body: text, .. } = self.on(on).answer().await;
+        assert_eq!(got, status, "{}: {text}", self.place);
+        if let Some(body) = body {
+            assert_eq!(text, body, "{}", self.place);
+        }
+        if let (Some(after), Some(asked)) = (after, self.asked.get(&on)) {
+            let waited = asked.elapsed();
+            assert!(waited + EARLY >= Duration::from_millis(after), "{}: answered after {waited:?}", self.place);
+        }
+    }
+
+    async fn frame(&mut self, on: u32, wanted: &[u8]) {
+        let got = self.on(on).frame().await;
+        let text = |frame: &[u8]| String::from_utf8_lossy(payload(frame)).into_owned();
+        if wanted[0] == 0x88 {
+            // A close is compared by its code: an echoed reason is allowed, not asked for (RFC 6455, 5.5.1).
+            assert_eq!(got.first(), Some(&0x88), "{}: {}", self.place, text(&got));
+            assert_eq!(payload(&got).get(..2), payload(wanted).get(..2), "{}", self.place);
+            return;
+        }
+        assert_eq!(text(&got), text(wanted), "{}", self.place);
+        assert_eq!(got, wanted, "{}", self.place);
+    }
+}
+
+fn bytes(hex: &str) -> Vec<u8> {
+    let digits = hex.as_bytes().chunks_exact(2);
+    let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("digits"), 16).expect("digits");
+    digits.map(byte).collect()
+}
