@@ -14,7 +14,7 @@ impl Bystander {
         Self(open(address, "/chsk-open?client-id=bystander&uid=bystander").await)
     }
 
-    async fn is_well(mut self) {
+    async fn stays_well(mut self) {
         self.0.send("[[:test/echo :well] \"b\"]").await;
         assert_eq!(self.0.text().await, "[{:echo :well} \"b\"]");
     }
@@ -40,7 +40,7 @@ async fn is_closed(first: u8, payload: &[u8], code: u16) {
     let mut client = open(address, "/chsk-open?client-id=a&uid=a").await;
     client.write(&client_frame(first, payload)).await;
     assert_eq!(client.close_code().await, code);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -50,7 +50,7 @@ async fn a15_no_client_id_is_a_400() {
     assert_eq!(ask(address, &["GET /chsk-open HTTP/1.1"], "").await.status, 400);
     assert_eq!(Raw::connect(address).await.upgrade("/chsk-open").await, 400);
     assert_eq!(ask(address, &["POST /chsk-open HTTP/1.1", FORM], "ppstr=%5B%5B%3Aa%2Fb%5D%20nil%5D").await.status, 400);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -61,7 +61,7 @@ async fn e4_e6_a_bad_token_and_a_bad_origin_are_a_403() {
     let evil = ["GET /chsk-origin?client-id=a HTTP/1.1", "Origin: http://evil.example"];
     let refused = ask(address, &evil, "").await;
     assert_eq!((refused.status, refused.body.as_str()), (403, "Unauthorized origin"));
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -71,7 +71,7 @@ async fn a16_a_post_that_cannot_be_decoded_is_a_400_that_tells_nothing() {
     let answer = ask(address, &["POST /chsk-open HTTP/1.1", FORM], "client-id=a&ppstr=%5B%5B%3Atest%2Ffoo").await;
     assert_eq!(answer.status, 400);
     assert!(answer.body.len() < 80 && !answer.body.contains("src/"), "{}", answer.body);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -90,7 +90,7 @@ async fn an_oversize_post_is_a_413() {
     let bystander = Bystander::watch(address).await;
     let body = format!("client-id=a&ppstr={}", "x".repeat(400_000));
     assert_eq!(ask(address, &["POST /chsk-open HTTP/1.1", FORM], &body).await.status, 413);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -105,7 +105,7 @@ async fn an_unmasked_frame_closes_with_1002() {
     let mut client = open(address, "/chsk-open?client-id=a&uid=a").await;
     client.write(b"\x81\x02[]").await;
     assert_eq!(client.close_code().await, 1002);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -124,7 +124,7 @@ async fn c7_events_of_the_protocol_cannot_be_forged() {
     assert!(online.contains("\"bystander\"") && online.contains("\"a\""), "{online}");
     let log = ask(address, &["GET /log HTTP/1.1"], "").await.body;
     assert!(!log.contains("uidport-close") && !log.contains("bad-event 1") && !log.contains("handshake"), "{log}");
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -138,7 +138,7 @@ async fn ten_thousand_levels_of_edn_overflow_nothing() {
     let body = format!("client-id=p&ppstr=[[:test/echo {}{}] nil]", "[".repeat(10_000), "]".repeat(10_000));
     let answer = ask(address, &["POST /chsk-open HTTP/1.1", FORM], &body.replace(' ', "%20")).await;
     assert_eq!(answer.status, 400, "{}", answer.body);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
 
 #[tokio::test]
@@ -148,5 +148,5 @@ async fn c11_a_client_that_never_answers_pings_is_closed() {
     let mut client = open(address, "/chsk-fast?client-id=a&uid=a").await;
     assert_eq!(client.text().await, "[:chsk/ws-ping nil]");
     assert_eq!(client.close_code().await, 1000);
-    bystander.is_well().await;
+    bystander.stays_well().await;
 }
