@@ -97,7 +97,6 @@ impl Envelope {
 
 /// How far something came.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[must_use]
 pub struct Delivery {
     /// Sessions that took it: as many as the broker can know, those of this node at least. None is not an error:
     /// nobody was there.

@@ -254,6 +254,9 @@ impl Chsk {
             return Ok(self.respond(&asked, &self.handshake(&asked)?));
         }
         let peer = self.tsugi_peer(&asked)?;
+        if !peer.polls() {
+            return Ok(self.respond(&asked, &self.kit(&asked).nothing));
+        }
         let brought = hold(attach(&peer, Transport::Poll, None)).await;
         Ok(self.respond(&asked, &self.body_of(&asked, &brought)?))
     }
@@ -285,7 +288,8 @@ impl Chsk {
         self.check_size(&message)?;
         let received = kit.codec.decode_events(&message).map_err(|error| undecodable(&error))?;
         if let Some(hello) = received.first().and_then(|first| Hello::read(kit, first)) {
-            let (_, welcome) = self.hello(asked, &hello)?;
+            let (peer, welcome) = self.hello(asked, &hello)?;
+            peer.greeted(Transport::Poll);
             return Ok(self.respond(asked, &welcome));
         }
         let peer = self.tsugi_peer(asked)?;
@@ -409,6 +413,7 @@ impl Greeter for TsugiGreeter {
             Close::because(CloseCode::TRY_AGAIN, "too many sessions")
         };
         let (peer, welcome) = self.chsk.hello(&self.asked, &hello).map_err(busy)?;
+        peer.greeted(Transport::WebSocket);
         let owner = peer.owner();
         let profile = kit.profile(Wire::Tsugi, Transport::WebSocket);
         let carrier = with(&owner, |session, now| session.attach(now, profile, Some(Frame::message(&welcome))));

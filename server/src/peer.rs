@@ -41,6 +41,8 @@ struct Work {
     /// Whether a worker is at it. There is at most one, so that events are handled in order.
     running: bool,
     online: Option<Transport>,
+    /// Whether the client's last hello came over HTTP, so that its polls may have the session.
+    polls: bool,
     /// Events of routes that allow several at once. Empty, and without memory, for all others.
     running_of: HashMap<EventId, Arc<Semaphore>>,
 }
@@ -115,6 +117,16 @@ impl Peer {
 
     pub(crate) fn is_closing(&self) -> bool {
         self.cell.look(tsugi_proto::Session::is_closing)
+    }
+
+    /// A hello came: over HTTP, polls may have the session from now on; on a WebSocket they may not, so that one still on
+    /// its way cannot take the session back.
+    pub(crate) fn greeted(&self, transport: Transport) {
+        self.work.lock().polls = transport == Transport::Poll;
+    }
+
+    pub(crate) fn polls(&self) -> bool {
+        self.work.lock().polls
     }
 
     /// Queues an event that was encoded for this peer's codec.

@@ -106,12 +106,28 @@ pub(crate) fn carry<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, I
     result
 }
 
+/// What a carrier could do if there was something to do. It could not write while a write is pending, and it did not read
+/// when the inbox was full.
+#[derive(Clone, Copy)]
+pub(crate) struct Idle {
+    pub(crate) can_write: bool,
+    pub(crate) left_unread: bool,
+}
+
 /// Puts the attached carrier to sleep: who to wake, and when its next timer is due. A fenced carrier gets no place.
-pub(crate) fn park(owner: &Arc<dyn Owner>, carrier: CarrierId, waker: &Waker) -> Parked {
+///
+/// Whatever happened since the carrier last looked found no one to wake. So it is looked for here once more, under the
+/// lock that the waker is left under.
+pub(crate) fn park(owner: &Arc<dyn Owner>, carrier: CarrierId, waker: &Waker, idle: Idle) -> Parked {
     let cell = owner.cell();
     let mut inner = cell.inner.lock();
     if inner.session.carrier() != Some(carrier) {
         return Parked::Fenced;
+    }
+    let writes = idle.can_write && inner.session.has_work();
+    let reads = idle.left_unread && !inner.session.inbox_is_full();
+    if writes || reads {
+        return Parked::Again;
     }
     match &mut inner.waker {
         Some(known) if known.will_wake(waker) => {}
@@ -124,6 +140,8 @@ pub(crate) fn park(owner: &Arc<dyn Owner>, carrier: CarrierId, waker: &Waker) ->
 pub(crate) enum Parked {
     /// Sleep until then, or until woken.
     Until(Option<tokio::time::Instant>),
+    /// Do not sleep: there is something to do after all.
+    Again,
     /// Do not sleep: the carrier has lost its session.
     Fenced,
 }

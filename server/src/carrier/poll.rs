@@ -1,7 +1,7 @@
 //! A held GET: an HTTP response as a carrier of limited capacity.
 
 use super::Hold;
-use crate::session::{Parked, carry, park};
+use crate::session::{Idle, Parked, carry, park};
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -53,8 +53,9 @@ fn poll_once(hold: &Hold, frames: &mut Vec<Frame>, mut sleep: Pin<&mut Sleep>, c
             Transmit::Fenced => return Poll::Ready(End::Fenced),
             Transmit::Pending => {}
         }
-        match park(&hold.owner, hold.carrier, context.waker()) {
-            Parked::Fenced => continue,
+        let idle = Idle { can_write: true, left_unread: false };
+        match park(&hold.owner, hold.carrier, context.waker(), idle) {
+            Parked::Fenced | Parked::Again => continue,
             Parked::Until(None) => return Poll::Pending,
             Parked::Until(Some(at)) => {
                 sleep.as_mut().reset(at);

@@ -1,7 +1,7 @@
 //! A WebSocket as a carrier: one task that reads, writes and sleeps for its session.
 
 use super::Hold;
-use crate::session::{Owner, Parked, carry, park};
+use crate::session::{Idle, Owner, Parked, carry, park};
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -72,6 +72,8 @@ pub(crate) struct WebSocket {
     /// The session's next timer, or the deadline of a stage that has no session.
     sleep: Pin<Box<Sleep>>,
     deadline: Option<tokio::time::Instant>,
+    /// Bytes may wait on the connection, because the session's inbox was full when it was this task's turn.
+    left_unread: bool,
 }
 
 impl WebSocket {
@@ -88,7 +90,7 @@ impl WebSocket {
         };
         let decoder = Decoder::new(Role::Server, settings.max_message);
         let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline }
+        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false }
     }
 
     /// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
@@ -113,7 +115,8 @@ impl WebSocket {
                 Poll::Ready(Go::End) => return Poll::Ready(()),
                 Poll::Pending => {}
             }
-            match self.poll_sleep(context, wrote) {
+            let idle = Idle { can_write: wrote, left_unread: std::mem::take(&mut self.left_unread) };
+            match self.poll_sleep(context, idle) {
                 Poll::Ready(Go::On) => {}
                 Poll::Ready(Go::End) => return Poll::Ready(()),
                 Poll::Pending => return Poll::Pending,
@@ -193,6 +196,7 @@ impl WebSocket {
         if let Stage::Open(hold) = &self.stage
             && hold.owner.cell().look(tsugi_proto::Session::inbox_is_full)
         {
+            self.left_unread = true;
             return Poll::Pending;
         }
         let messages = ready!(SCRATCH.with_borrow_mut(|scratch| {
@@ -305,16 +309,17 @@ impl WebSocket {
     }
 
     /// Sleeps until the session's next timer or the stage's deadline.
-    fn poll_sleep(&mut self, context: &mut Context<'_>, wrote: bool) -> Poll<Go> {
+    fn poll_sleep(&mut self, context: &mut Context<'_>, idle: Idle) -> Poll<Go> {
         let until = match &self.stage {
             Stage::Open(hold) => {
                 let over = hold.owner.cell().look(tsugi_proto::Session::is_closing);
-                match park(&hold.owner, hold.carrier, context.waker()) {
+                match park(&hold.owner, hold.carrier, context.waker(), idle) {
+                    Parked::Again => return Poll::Ready(Go::On),
                     // While a write is pending, a session that is over cannot say so: it gets a while, then the end.
-                    _ if over && !wrote => {
+                    _ if over && !idle.can_write => {
                         Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))
                     }
-                    Parked::Fenced if wrote => return Poll::Ready(Go::On),
+                    Parked::Fenced if idle.can_write => return Poll::Ready(Go::On),
                     Parked::Fenced => {
                         Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))
                     }

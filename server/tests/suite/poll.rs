@@ -59,3 +59,18 @@ async fn a_tsugi_client_polls_with_its_session_in_a_header() {
     let other = "/chsk?client-id=a&uid=bob&tsugi=1&codec=json";
     assert_eq!(request(address, "GET", other, &headers, "").await.status, 409);
 }
+
+#[tokio::test]
+async fn a_poll_still_on_its_way_does_not_take_the_session_back_from_a_websocket() {
+    let server = builder().build().unwrap();
+    let address = serve_events(&server).await;
+    let path = "/chsk?client-id=a&uid=ann&tsugi=1&codec=json";
+    let mut client = crate::support::Client::connect(address, path).await;
+    client.text().await;
+    client.send("[[\"chsk/hello\",{}],null]").await;
+    let welcome: serde_json::Value = serde_json::from_str(&client.text().await).unwrap();
+    let headers = format!("{AJAX}Tsugi-Session: {}\r\n", welcome[0][1]["session"].as_str().unwrap());
+    assert_eq!(request(address, "GET", path, &headers, "").await.body, "[[],null]");
+    client.send("[[\"test/echo\",1],1]").await;
+    assert_eq!(client.text().await, "[1,1]");
+}

@@ -99,3 +99,23 @@ async fn a_silent_client_is_pinged_and_then_given_up() {
     assert_eq!(client.text().await, "[:chsk/ws-ping nil]");
     assert_eq!(client.close().await, (1000, String::new()));
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_burst_beyond_the_inbox_is_read_to_its_end() {
+    let slow = tsugi::Router::new().on("test/slow", async |tsugi::Raw(value): tsugi::Raw| {
+        tokio::task::yield_now().await;
+        value
+    });
+    let server = builder().router(slow).limits(Limits::default().max_inbox(4)).build().unwrap();
+    let address = serve_events(&server).await;
+    for round in 0..20 {
+        let mut client = Client::connect(address, &format!("/chsk?client-id=a{round}")).await;
+        client.text().await;
+        for n in 0..200 {
+            client.send(&format!("[[:test/slow {n}] {n}]")).await;
+        }
+        for n in 0..200 {
+            assert_eq!(client.text().await, format!("[{n} {n}]"), "round {round}");
+        }
+    }
+}
