@@ -5,6 +5,7 @@
 mod codecs;
 mod edn_literals;
 mod hostile;
+mod session_model;
 mod session_rules;
 mod typed;
 mod vectors;

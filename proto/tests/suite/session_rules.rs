@@ -19,15 +19,15 @@ impl Joiner for Commas {
     }
 }
 
-fn frame(text: &str) -> Frame {
+pub(crate) fn frame(text: &str) -> Frame {
     Frame::message(&Message::text(text))
 }
 
-fn at(millis: u64) -> Instant {
+pub(crate) fn at(millis: u64) -> Instant {
     Instant::after_origin(Duration::from_millis(millis))
 }
 
-fn event(text: &str, flush: Flush) -> Item {
+pub(crate) fn event(text: &str, flush: Flush) -> Item {
     let body = Bytes::copy_from_slice(text.as_bytes());
     Item::Event(Arc::new(EncodedEvent { frame: frame(text), body }), flush)
 }
