@@ -17,7 +17,7 @@ pub(crate) fn root() -> PathBuf {
 pub(crate) fn command(folder: &str, line: &str) -> Command {
     let mut words = line.split_whitespace();
     let mut command = Command::new(words.next().unwrap_or_default());
-    command.args(words).current_dir(root().join(folder)).stdin(Stdio::null());
+    command.args(words).current_dir(root().join(folder)).stdin(Stdio::null()).env("NO_COLOR", "1");
     command
 }
 
