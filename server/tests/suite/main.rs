@@ -6,5 +6,6 @@ mod architecture;
 mod guard;
 mod http2;
 mod poll;
+mod socket_rules;
 mod support;
 mod websocket;

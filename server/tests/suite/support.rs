@@ -161,3 +161,14 @@ impl Client {
         }
     }
 }
+
+/// Waits until something is so that no event tells of, and fails the test when it does not become so.
+pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
+    for _ in 0..500 {
+        if is_so() {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+    panic!("it did not become so");
+}
