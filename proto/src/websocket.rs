@@ -5,7 +5,7 @@
 //! client's are masked one by one with [`client_frame`].
 //!
 //! Extensions are not negotiated, so reserved bits are refused. Permessage-deflate would use the first of them: it marks
-//! a message in [`message`], and nothing else here would change.
+//! a message in `message`, and nothing else here would change.
 
 mod close;
 pub(crate) mod frame;

@@ -4,7 +4,7 @@
 //! has a subscriber.
 //!
 //! Locks: a change holds the shard of its subscriber throughout and takes the shards of topics inside it, one after
-//! another. Nobody takes them the other way round, and [`Topics::subscribers`], the only thing done for every
+//! another. Nobody takes them the other way round, and `Topics::subscribers`, the only thing done for every
 //! publish, takes one shard of topics by itself. None is held across an await.
 
 use parking_lot::Mutex;

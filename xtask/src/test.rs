@@ -99,7 +99,7 @@ fn rust_tests() -> Outcome<String> {
 }
 
 fn documentation() -> Outcome<String> {
-    let mut command = command("", "cargo doc --workspace --no-deps");
+    let mut command = command("", "cargo doc --workspace --no-deps --all-features");
     command.env("RUSTDOCFLAGS", "-D warnings");
     capture(command)
 }
