@@ -235,10 +235,8 @@ async fn websocket(
 }
 
 async fn carry_websocket(upgrade: OnUpgrade, opening: Opening, rules: Rules, place: Place) {
-    let upgraded = tokio::time::timeout(rules.handshake, upgrade).await;
-    drop(place);
-    match upgraded {
-        Ok(Ok(upgraded)) => WebSocket::new(upgraded, opening, rules.settings).run().await,
+    match tokio::time::timeout(rules.handshake, upgrade).await {
+        Ok(Ok(upgraded)) => WebSocket::new(upgraded, opening, rules.settings, Box::new(place)).run().await,
         Ok(Err(error)) => tracing::debug!(target: "tsugi", %error, "an upgrade failed"),
         Err(_) => tracing::debug!(target: "tsugi", "an upgrade was not finished in time"),
     }

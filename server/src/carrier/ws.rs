@@ -74,23 +74,27 @@ pub(crate) struct WebSocket {
     deadline: Option<tokio::time::Instant>,
     /// Bytes may wait on the connection, because the session's inbox was full when it was this task's turn.
     left_unread: bool,
+    /// Given back when the connection has its session: a place among the handshakes in flight.
+    place: Option<Box<dyn Send + Sync>>,
 }
 
 impl WebSocket {
-    pub(crate) fn new(io: Upgraded, opening: Opening, settings: Settings) -> Self {
+    pub(crate) fn new(io: Upgraded, opening: Opening, settings: Settings, place: Box<dyn Send + Sync>) -> Self {
         let mut out = VecDeque::new();
         let mut deadline = None;
+        let mut held = None;
         let stage = match opening {
             Opening::Attached(hold) => Stage::Open(hold),
             Opening::Greeting(frame, greeter, within) => {
                 out.push_back(frame.wire().clone());
                 deadline = Some(tokio::time::Instant::now() + within);
+                held = Some(place);
                 Stage::Greeting(greeter)
             }
         };
         let decoder = Decoder::new(Role::Server, settings.max_message);
         let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false }
+        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false, place: held }
     }
 
     /// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
@@ -281,6 +285,7 @@ impl WebSocket {
             Ok((owner, carrier)) => {
                 self.stage = Stage::Open(Hold { owner, carrier });
                 self.deadline = None;
+                self.place = None;
             }
             Err(close) => self.start_close(&close),
         }

@@ -100,3 +100,16 @@ async fn an_unknown_codec_is_told_the_choices() {
     let answer = get(address, "/chsk?client-id=a&tsugi=1&codec=xml").await;
     assert_eq!((answer.status, answer.body.as_str()), (400, "Unknown codec; choose one of: edn, json"));
 }
+
+#[tokio::test]
+async fn a_websocket_that_says_no_hello_holds_its_place_among_the_handshakes() {
+    let server = builder().limits(Limits::default().max_handshakes(1)).build().unwrap();
+    let address = serve_events(&server).await;
+    let path = "/chsk?client-id=a&tsugi=1&codec=json";
+    let mut silent = Client::connect(address, path).await;
+    silent.text().await;
+    assert_eq!(Client::try_connect(address, path, "").await.err(), Some(503));
+    silent.send("[[\"chsk/hello\",{}],null]").await;
+    silent.text().await;
+    assert!(Client::try_connect(address, path, "").await.is_ok());
+}
