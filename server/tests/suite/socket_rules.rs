@@ -356,8 +356,9 @@ async fn r16_a_clone_of_the_sender_keeps_the_socket_open_and_its_drop_closes_it(
     let (address, _) = serve_sockets(config(), move |socket: Socket| {
         let stop = Arc::clone(&stop);
         async move {
-            let (_incoming, outgoing, _errors) = socket.split();
+            let (_incoming, mut outgoing, _errors) = socket.split();
             let mut forwarded = outgoing.clone();
+            outgoing.send("from the handler").await?;
             tokio::spawn(async move {
                 let _ = forwarded.send("from another task").await;
                 stop.notified().await;
@@ -367,6 +368,7 @@ async fn r16_a_clone_of_the_sender_keeps_the_socket_open_and_its_drop_closes_it(
     })
     .await;
     let mut client = Client::connect(address, "/raw").await;
+    assert_eq!(client.text().await, "from the handler");
     assert_eq!(client.text().await, "from another task");
     client.send_frame(0x9, b"open?").await;
     assert_eq!(client.next().await, Some(Incoming::Pong("open?".into())));
