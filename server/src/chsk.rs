@@ -312,7 +312,7 @@ impl Chsk {
     fn hello(&self, asked: &Asked, hello: &Hello) -> Result<(Arc<Peer>, Message), Refusal> {
         let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
         let living = named.and_then(|id| self.0.hub.session(&id));
-        let living = living.filter(|peer| asked.owns(peer) && !peer.is_closing());
+        let living = living.filter(|peer| asked.owns(peer) && !peer.is_closed());
         let (peer, outcome) = match living {
             Some(peer) => (peer, "resumed"),
             None => (self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?, "new"),

@@ -134,7 +134,7 @@ impl Hub {
     /// The session of a plain Sente client, which names itself by user and client id.
     pub(crate) fn sente(&self, key: &ClientKey) -> Option<Arc<Peer>> {
         let peers = self.by_client.all(key);
-        peers.into_iter().rev().find(|peer| peer.wire == Wire::Sente && !peer.is_closing())
+        peers.into_iter().rev().find(|peer| peer.wire == Wire::Sente && !peer.is_spent())
     }
 
     pub(crate) fn of_client(&self, key: &ClientKey) -> Vec<Arc<Peer>> {

@@ -115,8 +115,9 @@ impl Peer {
         &self.context.client
     }
 
-    pub(crate) fn is_closing(&self) -> bool {
-        self.cell.look(tsugi_proto::Session::is_closing)
+    /// Whether the session is over. One that is about to be still has its last words and its close to say.
+    pub(crate) fn is_closed(&self) -> bool {
+        self.cell.look(tsugi_proto::Session::is_closed)
     }
 
     /// A hello came: over HTTP, polls may have the session from now on; on a WebSocket they may not, so that one still on
@@ -127,6 +128,12 @@ impl Peer {
 
     pub(crate) fn polls(&self) -> bool {
         self.work.lock().polls
+    }
+
+    /// Whether the session is over, or only waits to say that it is. A Sente close is about the connections there are: one
+    /// that comes later is closed only if events were to be delivered first.
+    pub(crate) fn is_spent(&self) -> bool {
+        self.cell.look(|session| session.is_closed() || (session.is_closing() && session.queued() == 0))
     }
 
     /// Queues an event that was encoded for this peer's codec.

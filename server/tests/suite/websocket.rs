@@ -119,3 +119,29 @@ async fn a_burst_beyond_the_inbox_is_read_to_its_end() {
         }
     }
 }
+
+#[tokio::test]
+async fn a_client_that_was_closed_while_it_was_away_learns_it_when_it_is_back() {
+    let server = builder().build().unwrap();
+    let address = serve_events(&server).await;
+    let path = "/chsk?client-id=a&uid=ann&tsugi=1&codec=json";
+    let mut client = Client::connect(address, path).await;
+    client.text().await;
+    client.send("[[\"chsk/hello\",{}],null]").await;
+    let welcome: serde_json::Value = serde_json::from_str(&client.text().await).unwrap();
+    let session = welcome[0][1]["session"].as_str().unwrap();
+    // The server answers the close only when the session has lost its connection.
+    client.send_frame(0x8, b"\x03\xe8").await;
+    client.close().await;
+    let ann = tsugi::UserId::from("ann");
+    server.push(&ann, tsugi::Event::new("srv/last", "words")).await.unwrap();
+    server.close(&ann, tsugi::CloseCode::app(4500), "signed out").await.unwrap();
+
+    let mut again = Client::connect(address, path).await;
+    again.text().await;
+    again.send(&format!("[[\"chsk/hello\",{{\"session\":\"{session}\"}}],null]")).await;
+    assert!(again.text().await.contains("resumed"));
+    assert_eq!(again.text().await, "[[[\"srv/last\",\"words\"]],null]");
+    assert_eq!(again.close().await, (4500, "signed out".to_owned()));
+    assert_eq!(server.sessions(), 0);
+}
