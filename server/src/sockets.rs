@@ -20,6 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll};
 use std::time::Duration;
+use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 use tsugi_proto::session::{Capacity, Config, Heartbeat, Joiner, Profile, Transport};
 use tsugi_proto::{Close, CloseCode, Frame, Message};
@@ -57,6 +58,7 @@ struct Inner {
     profile: Arc<Profile>,
     tasks: TaskTracker,
     open: Arc<AtomicUsize>,
+    closing: CancellationToken,
     handler: Box<dyn Fn(Socket) -> HandlerFuture + Send + Sync>,
 }
 
@@ -119,12 +121,24 @@ impl Sockets {
             profile: Arc::new(profile),
             tasks: TaskTracker::new(),
             open: Arc::default(),
+            closing: CancellationToken::new(),
             handler: Box::new(move |socket| {
                 let handled = handler(socket);
                 Box::pin(async move { handled.await.map_err(Into::into) })
             }),
             config,
         }))
+    }
+
+    /// Refuses new sockets with 503, closes those that are open with 1001, and waits for their handlers, for at most
+    /// `within`. Do this before you shut the web server down.
+    pub async fn shutdown(&self, within: Duration) {
+        self.0.guard.close();
+        self.0.closing.cancel();
+        self.0.tasks.close();
+        if tokio::time::timeout(within, self.0.tasks.wait()).await.is_err() {
+            tracing::warn!(target: "tsugi", left = self.open(), "shutdown ran out of time");
+        }
     }
 
     /// Sockets that are open now.
@@ -196,13 +210,26 @@ impl Inner {
         // Kept so that an error can still be told from the handler's channels simply going away.
         let last = socket.outgoing();
         let outcome = match std::panic::catch_unwind(AssertUnwindSafe(|| (self.handler)(socket))) {
-            Ok(handler) => Caught(handler).await,
+            Ok(handler) => self.see_through(Caught(handler), &last).await,
             Err(_) => Err("the handler panicked".into()),
         };
         if let Err(error) = outcome {
             tracing::error!(target: "tsugi", %error, "a socket's handler failed");
             fail(&last);
         }
+    }
+}
+
+impl Inner {
+    /// Runs a handler to its end. A shutdown closes its socket, of which its channels tell it; then it may still finish.
+    async fn see_through(&self, mut handler: Caught, outgoing: &Outgoing) -> Result<(), BoxError> {
+        tokio::select! {
+            outcome = &mut handler => return outcome,
+            () = self.closing.cancelled() => {
+                outgoing.close_with(Close::because(CloseCode::GOING_AWAY, "server shutting down"));
+            }
+        }
+        handler.await
     }
 }
 

@@ -405,3 +405,27 @@ async fn w22_plain_http_on_the_route_is_refused_at_once() {
     assert_eq!(request(address, "GET", "/raw", keyless, "").await.status, 400);
     assert_eq!(sockets.open(), 0);
 }
+
+#[tokio::test]
+async fn c9_a_shutdown_closes_every_socket_with_1001_and_waits_for_handlers() {
+    let finished = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&finished);
+    let (address, sockets) = serve_sockets(config(), move |socket: Socket| {
+        let count = Arc::clone(&count);
+        async move {
+            let outcome = echo(socket).await;
+            count.fetch_add(1, Ordering::Relaxed);
+            outcome
+        }
+    })
+    .await;
+    let mut clients = [Client::connect(address, "/raw").await, Client::connect(address, "/raw").await];
+    let ending = tokio::spawn(async move { sockets.shutdown(Duration::from_secs(10)).await });
+    for client in &mut clients {
+        assert_eq!(client.close().await.0, 1001);
+        client.send_frame(0x8, b"\x03\xe9").await;
+    }
+    ending.await.unwrap();
+    assert_eq!(finished.load(Ordering::Relaxed), 2);
+    assert_eq!(Client::try_connect(address, "/raw", "").await.err(), Some(503));
+}
