@@ -6,9 +6,13 @@
 //! A driver's duty: after any call, drain [`Session::poll_transmit`] for the attached carrier (as far as that carrier
 //! can write) and [`Session::poll_event`], then sleep until [`Session::poll_timeout`].
 
+mod outcome;
+mod profile;
 mod queue;
 mod timer;
 
+pub use outcome::{AfterClose, CarrierId, Closed, ClosedBy, QueueFull, SendError, SessionEvent, Transmit};
+pub use profile::{Capacity, Config, Heartbeat, Joiner, Profile, Transport};
 pub use queue::{EncodedEvent, Flush, Item};
 pub use timer::Timer;
 
@@ -16,154 +20,11 @@ use crate::close::{Close, CloseCode};
 use crate::framing::Frame;
 use crate::message::Message;
 use crate::time::Instant;
-use bytes::Bytes;
 use queue::{Queue, Run};
 use std::collections::VecDeque;
-use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
-use thiserror::Error;
 use timer::Timers;
-
-/// Makes one frame of several events. `Session` knows no codec; it is given one of these.
-pub trait Joiner: Send + Sync + fmt::Debug {
-    /// The frame of a batch of these bodies ([`EncodedEvent::body`]), in order.
-    fn join(&self, bodies: &[Bytes]) -> Frame;
-}
-
-/// How users would call the carrier.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Transport {
-    /// A WebSocket.
-    WebSocket,
-    /// Long-polling.
-    Poll,
-}
-
-/// How much one carrier can take before it ends.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Capacity {
-    /// No limit: a WebSocket.
-    Unlimited,
-    /// One frame: a Sente client's poll.
-    One,
-    /// Everything that waits, until about so many bytes: a Tsugi client's poll.
-    Bytes(usize),
-}
-
-/// How a carrier is kept alive.
-#[derive(Clone, Debug)]
-pub struct Heartbeat {
-    /// The idle window: when nothing was heard for all of it, `frame` is sent.
-    pub every: Duration,
-    /// How long the peer may take to be heard of after that; `None` waits for ever.
-    pub timeout: Option<Duration>,
-    /// What is sent.
-    pub frame: Frame,
-    /// How the session's carrier is closed when the peer is not heard of in time.
-    pub close: Close,
-}
-
-/// What a session must know of one kind of carrier. Shared by all carriers of that kind.
-#[derive(Clone, Debug)]
-pub struct Profile {
-    /// Its kind, for presence.
-    pub transport: Transport,
-    /// How much it can take.
-    pub capacity: Capacity,
-    /// How it is kept alive; `None` never is.
-    pub heartbeat: Option<Heartbeat>,
-    /// How long an event may wait for others. Zero gathers only while the carrier cannot write.
-    pub window: Duration,
-    /// How long after this carrier is gone the peer counts as offline, unless it comes back.
-    pub grace: Duration,
-}
-
-/// What holds for all carriers of a session. Shared by all sessions of a kind.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// The most items that may wait to be sent.
-    pub max_queue_items: usize,
-    /// The most bytes that may wait to be sent.
-    pub max_queue_bytes: usize,
-    /// The most messages that may wait to be handled. A carrier stops reading at this bound.
-    pub max_inbox: usize,
-    /// How long after its carrier is gone a session lives on; at least the profile's grace.
-    pub expire: Duration,
-    /// Makes batches.
-    pub joiner: Arc<dyn Joiner>,
-}
-
-/// One carrier of one session. Numbers are never used twice, so that a late call of an old carrier is recognised.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct CarrierId(u32);
-
-/// What a carrier has to do now.
-#[derive(Debug)]
-pub enum Transmit {
-    /// Write this frame; the carrier ends with it when `last`.
-    Frame {
-        /// The frame.
-        frame: Frame,
-        /// Whether the carrier's capacity is used up; the session is detached from it already.
-        last: bool,
-    },
-    /// Nothing now.
-    Pending,
-    /// Close, then end. The session is over.
-    Close(Close),
-    /// End: another carrier has the session.
-    Fenced,
-}
-
-/// What happened to a session, for the application.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SessionEvent {
-    /// The peer is reachable, over this transport. Again when the transport changes.
-    Online(Transport),
-    /// The peer has had no carrier for its grace.
-    Offline,
-    /// The session is over and will do nothing more.
-    Closed(Closed),
-}
-
-/// How a session ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Closed {
-    /// The code and reason of whoever closed; 1006 when nobody did.
-    pub close: Close,
-    /// Who ended it.
-    pub by: ClosedBy,
-}
-
-/// Who ended a session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ClosedBy {
-    /// This end.
-    Us,
-    /// The peer, with a close of its own.
-    Peer,
-    /// This end, because the peer broke the protocol.
-    Failure,
-    /// Nobody: the carrier broke, or stayed away for too long.
-    Nobody,
-}
-
-/// The queue is full: the session was closed with 3002 and what waited in it is gone.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("the session's queue is full and the session was closed")]
-pub struct QueueFull;
-
-/// Why a session took no item.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-pub enum SendError {
-    /// The peer reads too slowly; see [`QueueFull`].
-    #[error(transparent)]
-    Full(#[from] QueueFull),
-    /// The session is closed or closing.
-    #[error("the session is closed")]
-    Closed,
-}
 
 #[derive(Debug)]
 struct Attached {
@@ -572,13 +433,4 @@ impl Session {
         self.go_offline();
         self.events.push_back(SessionEvent::Closed(Closed { close, by }));
     }
-}
-
-/// What the end of a carrier by the peer's close means to its session.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AfterClose {
-    /// The session ends with it: plain sockets.
-    End,
-    /// The session waits for another carrier: events.
-    Detach,
 }

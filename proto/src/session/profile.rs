@@ -1,0 +1,77 @@
+//! What a session is told of itself and of its carriers.
+
+use crate::close::Close;
+use crate::framing::Frame;
+use bytes::Bytes;
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// Makes one frame of several events. `Session` knows no codec; it is given one of these.
+pub trait Joiner: Send + Sync + fmt::Debug {
+    /// The frame of a batch of these bodies ([`EncodedEvent::body`]), in order.
+    fn join(&self, bodies: &[Bytes]) -> Frame;
+}
+
+/// How users would call the carrier.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// A WebSocket.
+    WebSocket,
+    /// Long-polling.
+    Poll,
+}
+
+/// How much one carrier can take before it ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Capacity {
+    /// No limit: a WebSocket.
+    Unlimited,
+    /// One frame: a Sente client's poll.
+    One,
+    /// Everything that waits, until about so many bytes: a Tsugi client's poll.
+    Bytes(usize),
+}
+
+/// How a carrier is kept alive.
+#[derive(Clone, Debug)]
+pub struct Heartbeat {
+    /// The idle window: when nothing was heard for all of it, `frame` is sent.
+    pub every: Duration,
+    /// How long the peer may take to be heard of after that; `None` waits for ever.
+    pub timeout: Option<Duration>,
+    /// What is sent.
+    pub frame: Frame,
+    /// How the session's carrier is closed when the peer is not heard of in time.
+    pub close: Close,
+}
+
+/// What a session must know of one kind of carrier. Shared by all carriers of that kind.
+#[derive(Clone, Debug)]
+pub struct Profile {
+    /// Its kind, for presence.
+    pub transport: Transport,
+    /// How much it can take.
+    pub capacity: Capacity,
+    /// How it is kept alive; `None` never is.
+    pub heartbeat: Option<Heartbeat>,
+    /// How long an event may wait for others. Zero gathers only while the carrier cannot write.
+    pub window: Duration,
+    /// How long after this carrier is gone the peer counts as offline, unless it comes back.
+    pub grace: Duration,
+}
+
+/// What holds for all carriers of a session. Shared by all sessions of a kind.
+#[derive(Clone, Debug)]
+pub struct Config {
+    /// The most items that may wait to be sent.
+    pub max_queue_items: usize,
+    /// The most bytes that may wait to be sent.
+    pub max_queue_bytes: usize,
+    /// The most messages that may wait to be handled. A carrier stops reading at this bound.
+    pub max_inbox: usize,
+    /// How long after its carrier is gone a session lives on; at least the profile's grace.
+    pub expire: Duration,
+    /// Makes batches.
+    pub joiner: Arc<dyn Joiner>,
+}
