@@ -158,6 +158,12 @@ var ConnectError = class extends Error {
 		this.state = state;
 	}
 };
+/** What a request that could not even be sent rejects with. */
+function asRequestError(error) {
+	if (error instanceof RequestError) return error;
+	const { code, message, cause } = error;
+	return new RequestError(code ?? "failed", message, void 0, { cause });
+}
 //#endregion
 //#region src/handshake.ts
 /** `[:chsk/handshake [uid csrf data extension]]`; `defaults` fill in what the extension leaves out. */
@@ -1235,11 +1241,6 @@ var Connection = class {
 		this.#events.state(now, before);
 	}
 };
-function asRequestError(error) {
-	if (error instanceof RequestError) return error;
-	const { code, message, cause } = error;
-	return new RequestError(code ?? "failed", message, void 0, { cause });
-}
 //#endregion
 //#region src/environment.ts
 function browserOrNode(options) {

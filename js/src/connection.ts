@@ -4,7 +4,7 @@ import { backoff, CAP_MS } from "./backoff.js";
 import type { Incoming, Slot } from "./codec.js";
 import type { Config } from "./config.js";
 import type { Environment, Timer } from "./environment.js";
-import { RequestError, SendError, type SendErrorCode } from "./errors.js";
+import { asRequestError, RequestError, SendError } from "./errors.js";
 import type { Events } from "./events.js";
 import { readHandshake, readWelcome } from "./handshake.js";
 import { Path } from "./path.js";
@@ -504,10 +504,4 @@ export class Connection implements Host {
     this.state = now;
     this.#events.state(now, before);
   }
-}
-
-function asRequestError(error: unknown): RequestError {
-  if (error instanceof RequestError) return error;
-  const { code, message, cause } = error as SendError;
-  return new RequestError((code as SendErrorCode | undefined) ?? "failed", message, undefined, { cause });
 }

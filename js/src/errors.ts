@@ -55,3 +55,10 @@ export class ConnectError extends Error {
     this.state = state;
   }
 }
+
+/** What a request that could not even be sent rejects with. */
+export function asRequestError(error: unknown): RequestError {
+  if (error instanceof RequestError) return error;
+  const { code, message, cause } = error as SendError;
+  return new RequestError((code as SendErrorCode | undefined) ?? "failed", message, undefined, { cause });
+}
