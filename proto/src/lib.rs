@@ -9,6 +9,7 @@
 
 pub mod close;
 pub mod codec;
+pub mod connection;
 pub mod event;
 pub mod framing;
 #[cfg(feature = "fuzzing")]
@@ -22,6 +23,7 @@ pub mod websocket;
 
 pub use close::{Close, CloseCode, Retry};
 pub use codec::Codec;
+pub use connection::Connection;
 pub use event::{Event, EventId};
 pub use framing::Frame;
 pub use message::{Message, Utf8Bytes};

@@ -1,0 +1,287 @@
+//! What the server says, and what it means.
+
+use super::Connection;
+use super::carrier::{Carrier, Held, Link, MAX_HELD, Phase};
+use super::handshake::{Terms, read_handshake, read_welcome};
+use super::output::{Output, Parcel, Path};
+use super::path::Verdict;
+use super::pending::read_reply;
+use super::poll::{Brought, Exchange, Kind};
+use super::state::{Loss, Open, Outcome, Reason, State};
+use super::{RequestError, pending};
+use crate::close::{Close, CloseCode};
+use crate::codec::Form;
+use crate::event::{Event, EventId};
+use crate::message::{Message, Utf8Bytes};
+use crate::packet::Packet;
+use crate::session::Transport;
+use crate::time::Instant;
+use crate::value::Value;
+use bytes::Bytes;
+use std::time::Duration;
+
+/// How long the last poll may take to come back after a WebSocket took over.
+const LAST_POLL: Duration = Duration::from_secs(5);
+
+/// What came of an HTTP request: the body of a 200, or a loss.
+pub(super) type Answer = Result<Bytes, Loss>;
+
+impl Connection {
+    pub(super) fn receive(&mut self, now: Instant, path: Path, packets: Vec<Packet>) {
+        for packet in packets {
+            // An earlier packet may have ended the carrier, or made it the live one.
+            let Some(carrier) = self.carrier_mut(path) else { return };
+            if let Some(held) = &mut carrier.held {
+                held.packets.push(packet);
+                if held.packets.len() >= MAX_HELD {
+                    // No more fits: the last poll has had its time.
+                    self.adopt_held(now);
+                }
+            } else if !self.understands(now, path, packet) {
+                return self.fail(now, path, Loss::new(Reason::BadFrame));
+            }
+        }
+    }
+
+    pub(super) fn decode(&self, message: &Message) -> Result<Vec<Packet>, Loss> {
+        let decoded = self.desk.config.codec.decode_all(message);
+        decoded.map_err(|error| Loss::because(Reason::BadFrame, error.to_string()))
+    }
+
+    /// Whether the server may say this now.
+    fn understands(&mut self, now: Instant, path: Path, packet: Packet) -> bool {
+        let Some(phase) = self.carrier_mut(path).map(|carrier| carrier.phase) else { return true };
+        match phase {
+            Phase::Handshake => self.handshake(now, path, &packet.payload),
+            Phase::Welcome => self.welcome(now, path, &packet.payload),
+            Phase::Open if packet.slot.is_nil() => self.message(now, path, &packet.payload),
+            Phase::Open => {
+                if let Some(request) = self.pending.named_by(&packet.slot) {
+                    self.settle(request, read_reply(packet.payload));
+                }
+                true
+            }
+        }
+    }
+
+    fn handshake(&mut self, now: Instant, path: Path, payload: &Value) -> bool {
+        let Some(handshake) = read_handshake(payload) else { return false };
+        self.user = handshake.user;
+        self.data = handshake.data;
+        match handshake.terms {
+            Some(terms) => self.say_hello(now, path, terms),
+            None => {
+                // Without the extension nothing names a session that could go on.
+                self.desk.terms = Terms::SENTE;
+                self.adopt(now, Outcome::New);
+            }
+        }
+        true
+    }
+
+    fn say_hello(&mut self, now: Instant, path: Path, terms: Terms) {
+        let session = self.desk.terms.session.take();
+        self.desk.terms = terms;
+        self.desk.terms.session = session;
+        if let Some(carrier) = self.carrier_mut(path) {
+            carrier.phase = Phase::Welcome;
+        }
+        match &mut self.live {
+            Some(Carrier { link: Link::Poll(poll), .. }) => {
+                poll.cede();
+                self.hand_over(now);
+            }
+            _ => self.say_hello_now(now),
+        }
+    }
+
+    fn say_hello_now(&mut self, now: Instant) {
+        let Some(candidate) = &mut self.candidate else { return };
+        let websocket = matches!(candidate.link, Link::WebSocket(_));
+        let entry = |name: &str, text: &str| (Value::keyword(name), Value::string(text));
+        let mut data: Vec<_> = self.desk.terms.session.iter().map(|session| entry("session", session)).collect();
+        data.extend(self.desk.token.iter().filter(|_| websocket).map(|token| entry("csrf", token)));
+        let Ok(message) = self.desk.packet("chsk/hello", Some(Value::Map(data)), &Value::Nil) else {
+            let path = candidate.path();
+            return self.fail(now, path, Loss::because(Reason::BadFrame, "the codec cannot write hello"));
+        };
+        match &mut candidate.link {
+            Link::WebSocket(websocket) => {
+                websocket.said_hello(now, self.desk.config.handshake_timeout);
+                self.desk.put(Output::Transmit { path: websocket.path, message });
+            }
+            Link::Poll(poll) => poll.hello(&mut self.desk, now, &message),
+        }
+    }
+
+    fn welcome(&mut self, now: Instant, path: Path, payload: &Value) -> bool {
+        let Some(welcome) = read_welcome(payload) else { return false };
+        self.desk.terms.session = Some(welcome.session);
+        match &mut self.live {
+            Some(Carrier { link: Link::Poll(poll), .. }) => {
+                poll.await_silence(now + LAST_POLL);
+                if let Some(carrier) = self.carrier_mut(path) {
+                    if let Link::WebSocket(websocket) = &mut carrier.link {
+                        websocket.rest();
+                    }
+                    carrier.held = Some(Held { outcome: welcome.outcome, packets: Vec::new(), lost: None });
+                }
+                self.hand_over(now);
+            }
+            _ => self.adopt(now, welcome.outcome),
+        }
+        true
+    }
+
+    /// The next step from a poll to a WebSocket, as soon as the poll allows it.
+    pub(super) fn hand_over(&mut self, now: Instant) {
+        let Some(Carrier { link: Link::Poll(poll), .. }) = &mut self.live else { return };
+        if poll.may_say_hello(now) {
+            self.say_hello_now(now);
+        } else if poll.is_silent(now) {
+            self.adopt_held(now);
+        }
+    }
+
+    // Being open.
+
+    fn message(&mut self, now: Instant, path: Path, payload: &Value) -> bool {
+        if let Some(id) = payload.as_text() {
+            return self.control(now, path, id, &Value::Nil, payload);
+        }
+        let Some(elements) = payload.as_elements() else { return false };
+        match elements {
+            [first, rest @ ..] if first.as_text().is_some() => {
+                let id = first.as_text().unwrap_or_default();
+                self.control(now, path, id, rest.first().unwrap_or(&Value::Nil), payload)
+            }
+            events => {
+                events.iter().for_each(|event| self.desk.put(read_event(event)));
+                true
+            }
+        }
+    }
+
+    fn control(&mut self, now: Instant, path: Path, id: &str, data: &Value, payload: &Value) -> bool {
+        match id {
+            "chsk/ws-ping" => self.pong(now),
+            "chsk/close" => self.closed_by_server(now, path, data),
+            "chsk/handshake" => return self.unasked_handshake(now, path, payload),
+            "chsk/timeout" | "chsk/dummy-cb-200" | "chsk/welcome" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn pong(&mut self, now: Instant) {
+        if let Ok(message) = self.desk.packet("chsk/ws-pong", None, &Value::Nil) {
+            self.dispatch(now, Parcel { message, request: None });
+        }
+    }
+
+    fn closed_by_server(&mut self, now: Instant, path: Path, data: &Value) {
+        let code = match data.get("code") {
+            Some(Value::Integer(code)) => u16::try_from(*code).map_or(CloseCode::NORMAL, CloseCode::received),
+            _ => CloseCode::NORMAL,
+        };
+        let reason = data.get("reason").and_then(Value::as_text).unwrap_or_default();
+        self.fail(now, path, Loss::of_close(Some(Close { code, reason: reason.into() })));
+    }
+
+    /// A poll is answered with a handshake when the server has forgotten us. Sente just goes on.
+    fn unasked_handshake(&mut self, now: Instant, path: Path, payload: &Value) -> bool {
+        let Some(handshake) = read_handshake(payload) else { return false };
+        if self.desk.terms.session.is_some() {
+            self.fail(now, path, Loss::new(Reason::SessionGone));
+            return true;
+        }
+        self.user = handshake.user;
+        self.data = handshake.data;
+        if matches!(self.state, State::Open(_)) {
+            self.change(self.open_state(path.transport(), Outcome::New));
+        }
+        true
+    }
+
+    pub(super) fn open_state(&self, transport: Transport, outcome: Outcome) -> State {
+        let why = if transport == Transport::WebSocket { Verdict::Fine } else { self.paths.verdict() };
+        State::Open(Open { transport, user: self.user.clone(), data: self.data.clone(), outcome, why })
+    }
+
+    // Answers to HTTP requests.
+
+    pub(super) fn answered(&mut self, now: Instant, path: Path, exchange: Exchange, answer: Answer) {
+        let Exchange { kind, parcels, .. } = exchange;
+        let packets = match answer.and_then(|body| self.decode_body(body)) {
+            Ok(packets) => packets,
+            Err(loss) if is_delivery(kind) && matches!(loss.status, Some(400 | 413)) => {
+                self.refused(&parcels, loss.status.unwrap_or_default());
+                Vec::new()
+            }
+            Err(loss) => {
+                if let (Reason::SessionGone, Some(poll)) = (loss.reason, self.poll_mut(path)) {
+                    // Nothing of it was handled, so it may be sent again.
+                    poll.give_back(parcels);
+                }
+                return self.fail(now, path, loss);
+            }
+        };
+        self.take_answer(now, path, kind, packets);
+        self.hand_over(now);
+    }
+
+    fn take_answer(&mut self, now: Instant, path: Path, kind: Kind, packets: Vec<Packet>) {
+        match kind {
+            Kind::Handshake | Kind::Hello => self.receive(now, path, packets),
+            Kind::Poll => {
+                let brought = Brought::by(&packets);
+                self.receive(now, path, packets);
+                self.with_poll(path, |poll, desk| poll.polled(desk, now, brought));
+            }
+            Kind::Post => {
+                self.receive(now, path, packets);
+                self.with_poll(path, |poll, desk| poll.pump(desk, now));
+            }
+            Kind::SenteRequest(request) => {
+                let payload = packets.into_iter().next().map(|packet| packet.payload);
+                self.settle(request, payload.map_or(Ok(Value::Nil), pending::read_sente_reply));
+            }
+        }
+    }
+
+    fn decode_body(&self, body: Bytes) -> Result<Vec<Packet>, Loss> {
+        let message = match self.desk.config.codec.form() {
+            Form::Binary => Message::Binary(body),
+            Form::Text => {
+                let text = Utf8Bytes::new(body);
+                Message::Text(text.map_err(|error| Loss::because(Reason::BadFrame, error.to_string()))?)
+            }
+        };
+        self.decode(&message)
+    }
+
+    fn refused(&mut self, parcels: &[Parcel], status: u16) {
+        for parcel in parcels {
+            match parcel.request {
+                Some(request) => self.settle(request, Err(RequestError::Refused(status))),
+                None => self.desk.put(Output::Refused { status }),
+            }
+        }
+    }
+}
+
+fn is_delivery(kind: Kind) -> bool {
+    matches!(kind, Kind::Post | Kind::SenteRequest(_))
+}
+
+fn read_event(value: &Value) -> Output {
+    let (id, data) = match value.as_elements() {
+        Some([id]) => (id, None),
+        Some([id, data]) => (id, Some(data.clone())),
+        _ => return Output::BadEvent(value.clone()),
+    };
+    match id.as_text().and_then(|id| EventId::new(id).ok()).filter(|id| !id.is_reserved()) {
+        Some(id) => Output::Event(Event { id, data }),
+        None => Output::BadEvent(value.clone()),
+    }
+}

@@ -1,0 +1,326 @@
+//! Long-poll: one GET held by the server, and one POST at a time.
+
+use super::output::{Body, Desk, ExchangeId, Method, Output, Parcel, Path};
+use super::pending::RequestId;
+use crate::codec::Form;
+use crate::message::Message;
+use crate::packet::Packet;
+use crate::session::Transport;
+use crate::time::Instant;
+use bytes::Bytes;
+use std::collections::VecDeque;
+use std::time::Duration;
+
+const POST_TIMEOUT: Duration = Duration::from_secs(15);
+/// What a held poll may take beyond the time the server holds it.
+const SLACK: Duration = Duration::from_secs(10);
+/// An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered.
+const HELD: Duration = Duration::from_millis(250);
+const PAUSE: Duration = Duration::from_millis(500);
+/// A poll this young may still be on its way, and would reach the server after hello on the WebSocket.
+const SETTLED: Duration = Duration::from_millis(250);
+
+#[derive(Debug)]
+pub(super) struct Poll {
+    pub(super) path: Path,
+    exchanges: Vec<Exchange>,
+    queue: VecDeque<Parcel>,
+    queued_bytes: usize,
+    begun: bool,
+    polled_at: Instant,
+    pause_until: Option<Instant>,
+    takeover: Takeover,
+    /// Hello was said elsewhere: the last poll's content is waited for until then.
+    silent_by: Option<Instant>,
+}
+
+/// How far a WebSocket is with taking over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Takeover {
+    /// None is at it.
+    No,
+    /// No POST is begun any more; the outstanding one is waited for.
+    Posting,
+    /// No poll is begun any more; the outstanding one must have reached the server.
+    Settling,
+    /// Hello was said.
+    Said,
+}
+
+/// A request that was made and not yet answered.
+#[derive(Debug)]
+pub(super) struct Exchange {
+    pub(super) id: ExchangeId,
+    pub(super) kind: Kind,
+    pub(super) parcels: Vec<Parcel>,
+    deadline: Instant,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Kind {
+    Handshake,
+    Hello,
+    Poll,
+    /// What others wait behind.
+    Post,
+    /// Sente's POST answers with the reply itself. It may take its time, so nobody waits behind it.
+    SenteRequest(RequestId),
+}
+
+impl Poll {
+    pub(super) fn open(desk: &mut Desk, now: Instant) -> Self {
+        let mut poll = Self {
+            path: desk.new_path(Transport::Poll),
+            exchanges: Vec::new(),
+            queue: VecDeque::new(),
+            queued_bytes: 0,
+            begun: false,
+            polled_at: now,
+            pause_until: None,
+            takeover: Takeover::No,
+            silent_by: None,
+        };
+        let id = desk.exchange(Method::Get, &[("handshake?", "1")], None);
+        poll.note(id, Kind::Handshake, Vec::new(), now + POST_TIMEOUT);
+        poll
+    }
+
+    pub(super) fn hello(&mut self, desk: &mut Desk, now: Instant, message: &Message) {
+        let id = desk.exchange(Method::Post, &[], Some(body(desk, message)));
+        self.note(id, Kind::Hello, Vec::new(), now + POST_TIMEOUT);
+    }
+
+    /// The server has taken this carrier.
+    pub(super) fn begin(&mut self, desk: &mut Desk, now: Instant) {
+        self.begun = true;
+        self.poll(desk, now);
+    }
+
+    pub(super) fn send(&mut self, desk: &mut Desk, now: Instant, parcel: Parcel) {
+        self.queued_bytes += parcel.message.len();
+        self.queue.push_back(parcel);
+        self.pump(desk, now);
+    }
+
+    /// Whether another packet of so many bytes may wait.
+    pub(super) fn has_room(&self, desk: &Desk, bytes: usize) -> bool {
+        let fits = self.queued_bytes.saturating_add(bytes) <= desk.config.max_queue_bytes;
+        fits && self.queue.len() < desk.config.max_queue
+    }
+
+    /// Takes back what has certainly not reached the server.
+    pub(super) fn drain(&mut self) -> VecDeque<Parcel> {
+        self.queued_bytes = 0;
+        std::mem::take(&mut self.queue)
+    }
+
+    /// What was posted was not handled, and goes first when it is sent again.
+    pub(super) fn give_back(&mut self, parcels: Vec<Parcel>) {
+        for parcel in parcels.into_iter().rev() {
+            self.queued_bytes += parcel.message.len();
+            self.queue.push_front(parcel);
+        }
+    }
+
+    /// Forgets every request that is on its way.
+    pub(super) fn abort(&mut self, desk: &mut Desk) {
+        for exchange in self.exchanges.drain(..) {
+            desk.put(Output::Abort { exchange: exchange.id });
+        }
+    }
+
+    /// The request that was answered; `None` when it is not one of these.
+    pub(super) fn take(&mut self, id: ExchangeId) -> Option<Exchange> {
+        let index = self.exchanges.iter().position(|exchange| exchange.id == id)?;
+        Some(self.exchanges.remove(index))
+    }
+
+    /// One that was not answered in time.
+    pub(super) fn take_late(&mut self, now: Instant) -> Option<Exchange> {
+        let index = self.exchanges.iter().position(|exchange| exchange.deadline <= now)?;
+        Some(self.exchanges.remove(index))
+    }
+
+    /// After a poll was answered: the next one, at once or after a pause.
+    pub(super) fn polled(&mut self, desk: &mut Desk, now: Instant, brought: Brought) {
+        if self.is_fenced() || self.is_polling() {
+            return;
+        }
+        if brought == Brought::Nothing && now.since(self.polled_at) < HELD {
+            self.pause_until = Some(now + PAUSE);
+        } else {
+            self.poll(desk, now);
+        }
+    }
+
+    // Handing over to a WebSocket.
+
+    /// Stops posting; [`Poll::may_say_hello`] says what follows.
+    pub(super) fn cede(&mut self) {
+        self.takeover = Takeover::Posting;
+    }
+
+    /// Once true: no POST is outstanding, no poll is begun any more, and the last one has reached the server.
+    pub(super) fn may_say_hello(&mut self, now: Instant) -> bool {
+        if self.takeover == Takeover::Posting && !self.is_posting() {
+            // No poll after this one: where events come fast, none would ever be old enough.
+            self.takeover = Takeover::Settling;
+        }
+        let settled = !self.is_polling() || now.since(self.polled_at) >= SETTLED;
+        let may = self.takeover == Takeover::Settling && settled;
+        if may {
+            self.takeover = Takeover::Said;
+        }
+        may
+    }
+
+    /// From now on what the last poll brings is waited for.
+    pub(super) fn await_silence(&mut self, until: Instant) {
+        self.silent_by = Some(until);
+    }
+
+    /// Whether the last poll has been heard, or was given up.
+    pub(super) fn is_silent(&self, now: Instant) -> bool {
+        self.silent_by.is_some_and(|by| by <= now || !self.is_polling())
+    }
+
+    /// Nobody took over after all.
+    pub(super) fn resume(&mut self, desk: &mut Desk, now: Instant) {
+        self.takeover = Takeover::No;
+        self.silent_by = None;
+        if !self.is_polling() {
+            self.poll(desk, now);
+        }
+        self.pump(desk, now);
+    }
+
+    // Time.
+
+    pub(super) fn next_timeout(&self) -> Option<Instant> {
+        let settling = (self.takeover == Takeover::Settling && self.is_polling()).then(|| self.polled_at + SETTLED);
+        let exchanges = self.exchanges.iter().map(|exchange| exchange.deadline);
+        exchanges.chain(self.pause_until).chain(settling).chain(self.silent_by).min()
+    }
+
+    pub(super) fn end_pause(&mut self, desk: &mut Desk, now: Instant) {
+        if self.pause_until.is_some_and(|until| until <= now) {
+            self.pause_until = None;
+            if !self.is_polling() && !self.is_fenced() {
+                self.poll(desk, now);
+            }
+        }
+    }
+
+    // The rest is private, but for `pump`.
+
+    fn is_polling(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.kind == Kind::Poll)
+    }
+
+    fn is_posting(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.kind == Kind::Post)
+    }
+
+    fn is_fenced(&self) -> bool {
+        matches!(self.takeover, Takeover::Settling | Takeover::Said)
+    }
+
+    fn poll(&mut self, desk: &mut Desk, now: Instant) {
+        self.pause_until = None;
+        self.polled_at = now;
+        let id = desk.exchange(Method::Get, &[], None);
+        self.note(id, Kind::Poll, Vec::new(), now + desk.terms.poll + SLACK);
+    }
+
+    /// Posts what waits, as far as it may.
+    pub(super) fn pump(&mut self, desk: &mut Desk, now: Instant) {
+        while self.begun && self.takeover == Takeover::No && !self.queue.is_empty() && !self.is_posting() {
+            if desk.terms.session.is_some() { self.post_batch(desk, now) } else { self.post_to_sente(desk, now) }
+        }
+    }
+
+    /// In order, as many as the server takes at once, and at least one.
+    fn post_batch(&mut self, desk: &mut Desk, now: Instant) {
+        let mut parcels = Vec::new();
+        let mut bytes = 0;
+        while let Some(next) = self.queue.front() {
+            bytes += next.message.len() + 1;
+            if !parcels.is_empty() && bytes > desk.terms.max_message {
+                break;
+            }
+            parcels.extend(self.pop());
+        }
+        let messages: Vec<_> = parcels.iter().map(|parcel| parcel.message.clone()).collect();
+        let all = desk.config.codec.concat(&messages);
+        let id = desk.exchange(Method::Post, &[], Some(body(desk, &all)));
+        self.note(id, Kind::Post, parcels, now + POST_TIMEOUT);
+    }
+
+    fn post_to_sente(&mut self, desk: &mut Desk, now: Instant) {
+        let Some(parcel) = self.pop() else { return };
+        let kind = parcel.request.map_or(Kind::Post, Kind::SenteRequest);
+        let (extra, body) = sente_body(desk, &parcel.message);
+        let id = desk.exchange(Method::Post, extra, Some(body));
+        self.note(id, kind, vec![parcel], now + desk.terms.poll + SLACK);
+    }
+
+    fn pop(&mut self) -> Option<Parcel> {
+        let parcel = self.queue.pop_front()?;
+        self.queued_bytes -= parcel.message.len();
+        Some(parcel)
+    }
+
+    fn note(&mut self, id: ExchangeId, kind: Kind, parcels: Vec<Parcel>, deadline: Instant) {
+        self.exchanges.push(Exchange { id, kind, parcels, deadline });
+    }
+}
+
+/// Whether an answer held anything but empty batches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Brought {
+    Nothing,
+    Something,
+}
+
+impl Brought {
+    pub(super) fn by(packets: &[Packet]) -> Self {
+        let carries = |packet: &Packet| {
+            !packet.slot.is_nil() || packet.payload.as_elements().is_some_and(|elements| !elements.is_empty())
+        };
+        if packets.iter().any(carries) { Self::Something } else { Self::Nothing }
+    }
+}
+
+fn body(desk: &Desk, message: &Message) -> Body {
+    Body { content_type: desk.config.codec.content_type(), bytes: message.as_bytes().clone() }
+}
+
+/// A form for text, raw bytes for what is binary (sente.md 2.2, 2.3).
+fn sente_body(desk: &Desk, message: &Message) -> (&'static [(&'static str, &'static str)], Body) {
+    match desk.config.codec.form() {
+        Form::Binary => {
+            let bytes = message.as_bytes().clone();
+            (&[("binary?", "true")], Body { content_type: "application/octet-stream", bytes })
+        }
+        Form::Text => {
+            let mut form = String::from("ppstr=");
+            percent_encode(message.as_bytes(), &mut form);
+            let content_type = "application/x-www-form-urlencoded;charset=UTF-8";
+            (&[], Body { content_type, bytes: Bytes::from(form) })
+        }
+    }
+}
+
+/// Everything but what RFC 3986 section 2.3 calls unreserved.
+fn percent_encode(bytes: &[u8], out: &mut String) {
+    const HEX: &[u8; 16] = b"0123456789ABCDEF";
+    for byte in bytes {
+        if byte.is_ascii_alphanumeric() || b"-_.~".contains(byte) {
+            out.push(char::from(*byte));
+        } else {
+            out.push('%');
+            out.push(char::from(HEX[usize::from(byte >> 4)]));
+            out.push(char::from(HEX[usize::from(byte & 15)]));
+        }
+    }
+}
