@@ -66,3 +66,8 @@ pub use sockets::Sockets;
 pub use topics::{SubscribeError, Topic, TopicError};
 pub use tsugi_proto::{Close, CloseCode, Codec, Message, Value};
 pub use users::Users;
+
+/// The README's example compiles.
+#[cfg(doctest)]
+#[doc = include_str!("../../README.md")]
+struct Readme;
