@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests: a panic is how they fail")]
 
 mod architecture;
+mod delivery_rules;
+mod events_rules;
 mod guard;
 mod http2;
 mod poll;

@@ -162,6 +162,11 @@ impl Client {
     }
 }
 
+/// Waits for what must come, and fails the test when it does not.
+pub(crate) async fn soon<T>(what: impl Future<Output = T>) -> T {
+    tokio::time::timeout(PATIENCE, what).await.expect("it comes in time")
+}
+
 /// Waits until something is so that no event tells of, and fails the test when it does not become so.
 pub(crate) async fn eventually(mut is_so: impl FnMut() -> bool) {
     for _ in 0..500 {
