@@ -1,5 +1,6 @@
 //! `cargo xtask COMMAND`: every chore of the project is one command. `cargo xtask --help` lists them.
 
+mod autobahn;
 mod licences;
 mod memory;
 mod shell;
@@ -21,6 +22,8 @@ enum Command {
     Test(test::Options),
     /// Measures the server's memory for each idle WebSocket client
     Memory(memory::Options),
+    /// Runs the Autobahn test suite against the WebSocket layer, in both roles
+    Autobahn(autobahn::Options),
     /// Checks that every dependency's licence is a permissive one
     Licences,
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
         Command::Test(options) => test::run(&options),
         Command::Memory(options) => memory::run(&options),
+        Command::Autobahn(options) => autobahn::run(&options),
         Command::Licences => licences::run(),
     };
     match outcome {
