@@ -58,6 +58,11 @@ enum Stage {
     Open(Hold),
     /// A close frame is queued or sent; what still comes is read and thrown away.
     Closing,
+    /// The peer broke the protocol, so its close could not be read: hang up once ours is written, and throw away what still
+    /// comes, or a reset could overtake the close.
+    Failed,
+    /// Our end of a failed connection is shut.
+    HungUp,
     /// The peer's close was answered: end once that is written.
     Done,
 }
@@ -113,6 +118,10 @@ impl WebSocket {
             if wrote && matches!(self.stage, Stage::Done) {
                 ready!(Pin::new(&mut self.io).poll_shutdown(context)).ok();
                 return Poll::Ready(());
+            }
+            if wrote && matches!(self.stage, Stage::Failed) {
+                ready!(Pin::new(&mut self.io).poll_shutdown(context)).ok();
+                self.stage = Stage::HungUp;
             }
             match self.poll_read(context) {
                 Poll::Ready(Go::On) => continue,
@@ -227,7 +236,7 @@ impl WebSocket {
                 Ok(None) => break,
                 Ok(Some(incoming)) => messages |= self.handle(incoming),
                 Err(error) => {
-                    if !matches!(self.stage, Stage::Closing | Stage::Done) {
+                    if matches!(self.stage, Stage::Greeting(_) | Stage::Open(_)) {
                         tracing::debug!(target: "tsugi", %error, "a WebSocket peer broke the protocol");
                         self.fail(&error.close());
                     }
@@ -269,7 +278,7 @@ impl WebSocket {
                 self.stage = Stage::Done;
                 false
             }
-            (Stage::Closing | Stage::Done, _) => false,
+            (Stage::Closing | Stage::Failed | Stage::HungUp | Stage::Done, _) => false,
         }
     }
 
@@ -311,6 +320,7 @@ impl WebSocket {
             carry(&hold.owner, |session, _| session.handle_failure(hold.carrier, close.clone()));
         }
         self.start_close(close);
+        self.stage = Stage::Failed;
     }
 
     /// Sleeps until the session's next timer or the stage's deadline.

@@ -262,6 +262,9 @@ async fn r10_a_broken_protocol_is_told_to_the_handler_and_closed_by_name() {
         let mut client = Client::connect(address, "/raw").await;
         client.send_frame(opcode, payload).await;
         assert_eq!(client.close().await.0, code);
+        // The server hangs up first; it cannot read an answer to its close any more.
+        let hung_up = tokio::time::timeout(Duration::from_secs(2), client.next()).await;
+        assert_eq!(hung_up, Ok(None));
         match errors.recv().await {
             Some(Some(SocketError::Protocol(close))) => assert_eq!(close.code.get(), code),
             other => panic!("expected {code}, got {other:?}"),
