@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod sente;
+mod several;
 
 use std::net::SocketAddr;
 
