@@ -9,7 +9,7 @@ use std::time::Duration;
 
 /// Makes one frame of several events. `Session` knows no codec; it is given one of these.
 pub trait Joiner: Send + Sync + fmt::Debug {
-    /// The frame of a batch of these bodies ([`EncodedEvent::body`]), in order.
+    /// The frame of a batch of these bodies ([`body`](super::EncodedEvent::body)), in order.
     fn join(&self, bodies: &[Bytes]) -> Frame;
 }
 
