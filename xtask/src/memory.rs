@@ -106,6 +106,13 @@ fn idle(options: &Options, address: &str, server: &mut Talker) -> Outcome {
     eprintln!("connecting {} clients", options.connections);
     let held = clients(address, options.connections, server)?;
     let sessions = server.ask("sessions")?;
+    // Memory of clients that are gone, divided by all that came, would be a figure better than the truth.
+    if sessions != options.connections.to_string() {
+        return Err(format!(
+            "{} clients connected, but {sessions} have a session: nothing measured",
+            options.connections
+        ));
+    }
     let after = server.resident()?;
     drop(held);
     let each = after.saturating_sub(before) / options.connections as u64;

@@ -1,4 +1,5 @@
-//! The clients of `cargo xtask memory ADDRESS COUNT`: each a WebSocket that says nothing. They stay until killed.
+//! The clients of `cargo xtask memory ADDRESS COUNT`: each a WebSocket that answers pings and says nothing else. They
+//! stay until killed.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -19,7 +20,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         let last = (first + AT_ONCE).min(count);
         let opening: Vec<_> = (first..last).map(|index| tokio::spawn(connect(server, index))).collect();
         for client in opening {
-            held.push(client.await??);
+            held.push(tokio::spawn(stay(client.await??)));
         }
     }
     println!("connected {}", held.len());
@@ -48,4 +49,17 @@ async fn connect(server: SocketAddr, index: usize) -> std::io::Result<TcpStream>
         }
     }
     Ok(stream)
+}
+
+/// An idle client hears nothing but pings. One that did not answer would soon be gone from what is measured.
+async fn stay(mut stream: TcpStream) -> std::io::Result<()> {
+    const PONG: &[u8; 21] = b"[[:chsk/ws-pong] nil]";
+    // A masked text frame whose mask is zero (RFC 6455, section 5.2).
+    let mut frame = vec![0x81, 0x80 | 21, 0, 0, 0, 0];
+    frame.extend_from_slice(PONG);
+    let mut heard = [0; 64];
+    while stream.read(&mut heard).await? > 0 {
+        stream.write_all(&frame).await?;
+    }
+    Ok(())
 }
