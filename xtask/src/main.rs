@@ -30,7 +30,8 @@ enum Command {
 
 fn main() -> ExitCode {
     let outcome = match Arguments::parse().command {
-        Command::Test(options) => test::run(&options),
+        // It has said what failed, and its summary is the last line.
+        Command::Test(options) => return if test::run(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Command::Memory(options) => memory::run(&options),
         Command::Autobahn(options) => autobahn::run(&options),
         Command::Licences => licences::run(),
