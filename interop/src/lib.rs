@@ -4,18 +4,20 @@
 mod events;
 mod log;
 mod sockets;
+mod sockjs;
 
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use log::Log;
 use std::time::Duration;
-use tsugi::{ConfigError, Server};
+use tsugi::{ConfigError, Server, SockJsProfile};
 
 /// Every endpoint of the fixture.
 pub struct Interop {
     servers: Vec<(&'static str, Server)>,
     log: Log,
+    sockjs: Router<Log>,
 }
 
 impl Interop {
@@ -24,8 +26,16 @@ impl Interop {
     /// # Errors
     /// When the library refuses a setting that this fixture uses.
     pub fn new() -> Result<Self, ConfigError> {
+        Self::with_sockjs(SockJsProfile::default())
+    }
+
+    /// As [`Interop::new`], with these bytes of SockJS.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_sockjs(profile: SockJsProfile) -> Result<Self, ConfigError> {
         let log = Log::default();
-        Ok(Self { servers: events::endpoints(&log)?, log })
+        Ok(Self { servers: events::endpoints(&log)?, sockjs: sockjs::routes(profile)?, log })
     }
 
     /// The routes of everything.
@@ -36,6 +46,7 @@ impl Interop {
         }
         let listed = self.servers.clone();
         app.merge(sockets::routes())
+            .merge(self.sockjs.clone())
             .route("/log", get(async |State(log): State<Log>| log.take()))
             .route("/conns", get(async move || log::connected(&listed)))
             .with_state(self.log.clone())

@@ -7,6 +7,7 @@ use clap::Parser;
 use interop::Interop;
 use std::net::Ipv4Addr;
 use tokio::signal::unix::{SignalKind, signal};
+use tsugi::SockJsProfile;
 
 #[derive(Parser)]
 #[command(about = "Serves every wire of Tsugi to foreign clients and test suites, on 127.0.0.1")]
@@ -14,6 +15,9 @@ struct Arguments {
     /// The port; 0 takes any that is free. The address is printed.
     #[arg(long, default_value_t = 9801)]
     port: u16,
+    /// The bytes of SockJS: those of today, or those of the text 0.3.3 to the letter.
+    #[arg(long, value_name = "PROFILE", default_value = "current", value_parser = ["current", "0.3.3"])]
+    sockjs_profile: String,
 }
 
 /// What this program was asked for cannot be done.
@@ -23,7 +27,8 @@ type Failure = Box<dyn std::error::Error>;
 async fn main() -> Result<(), Failure> {
     let arguments = Arguments::parse();
     tracing_subscriber::fmt().with_writer(std::io::stderr).with_max_level(tracing::Level::WARN).init();
-    let interop = Interop::new()?;
+    let profile = if arguments.sockjs_profile == "0.3.3" { SockJsProfile::V0_3_3 } else { SockJsProfile::Current };
+    let interop = Interop::with_sockjs(profile)?;
     let app = interop.app();
     let listener = tokio::net::TcpListener::bind((Ipv4Addr::LOCALHOST, arguments.port)).await?;
     println!("listening on http://{}", listener.local_addr()?);

@@ -46,6 +46,12 @@ impl CloseCode {
     pub const RESTART: Self = Self(1012);
     /// The server is overloaded; come back later.
     pub const TRY_AGAIN: Self = Self(1013);
+    /// SockJS: a frame that is no array of strings, or no answer to a heartbeat.
+    pub const SOCKJS_BROKEN: Self = Self(3000);
+    /// SockJS: the session's receiver vanished.
+    pub const SOCKJS_INTERRUPTED: Self = Self(1002);
+    /// SockJS: another receiver has the session.
+    pub const SOCKJS_STILL_OPEN: Self = Self(2010);
     /// Tsugi: the peer answered no ping in time. Reconnect.
     pub const PING_TIMEOUT: Self = Self(3001);
     /// Tsugi: the peer read too slowly and its queue is full. Reconnect.

@@ -1,8 +1,45 @@
 //! Messages to frames: what goes to a carrier in one piece.
 
+#[cfg(feature = "sockjs")]
+pub mod envelope;
+#[cfg(feature = "sockjs")]
+pub mod sockjs;
+
 use crate::message::{Message, Utf8Bytes};
+use crate::session::Item;
 use crate::websocket::frame::put_header;
 use bytes::{BufMut, Bytes, BytesMut};
+use thiserror::Error;
+
+/// How a run of messages becomes a frame.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Framing {
+    /// A message is a frame.
+    #[default]
+    Plain,
+    /// SockJS: messages that wait together are one `a[…]`, and a session opens, beats and closes with frames of its own.
+    #[cfg(feature = "sockjs")]
+    SockJs,
+}
+
+/// The framing carries text, and the message is binary.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("SockJS carries text, and the message is binary")]
+pub struct NotText;
+
+impl Framing {
+    /// A message as what waits in a session's queue.
+    ///
+    /// # Errors
+    /// When the framing cannot carry this kind of message.
+    pub fn item(self, message: &Message) -> Result<Item, NotText> {
+        match self {
+            Self::Plain => Ok(Item::Message(Frame::message(message))),
+            #[cfg(feature = "sockjs")]
+            Self::SockJs => sockjs::item(message),
+        }
+    }
+}
 
 /// One message as a WebSocket server frame (RFC 6455 section 5.2, unmasked, unfragmented), made once and shared by
 /// every connection it goes to. An HTTP response uses the same bytes without the header.
@@ -26,6 +63,12 @@ impl Frame {
             Message::Text(text) => Self::build(TEXT, text.as_bytes()),
             Message::Binary(bytes) => Self::build(BINARY, bytes),
         }
+    }
+
+    /// A data frame of bytes that are known to be UTF-8, such as a batch made of texts.
+    #[cfg(feature = "sockjs")]
+    pub(crate) fn text(text: &[u8]) -> Self {
+        Self::build(TEXT, text)
     }
 
     /// A ping. A payload over 125 bytes is cut: a control frame holds no more.

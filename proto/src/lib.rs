@@ -25,7 +25,7 @@ pub use close::{Close, CloseCode, Retry};
 pub use codec::Codec;
 pub use connection::Connection;
 pub use event::{Event, EventId};
-pub use framing::Frame;
+pub use framing::{Frame, Framing};
 pub use message::{Message, Utf8Bytes};
 pub use packet::{Packet, Received};
 pub use session::Session;

@@ -12,7 +12,7 @@ mod queue;
 mod timer;
 
 pub use outcome::{AfterClose, CarrierId, Closed, ClosedBy, QueueFull, SendError, SessionEvent, Transmit};
-pub use profile::{Capacity, Config, Heartbeat, Joiner, Profile, Transport};
+pub use profile::{AfterLoss, Capacity, Config, Heartbeat, Joiner, Profile, Rhythm, Transport};
 pub use queue::{EncodedEvent, Flush, Item};
 pub use timer::Timer;
 
@@ -163,8 +163,20 @@ impl Session {
         id
     }
 
-    /// A carrier is gone without a word of the peer. Does nothing when another has the session already.
+    /// A carrier is lost: gone without a word of the peer. Does nothing when another has the session already.
     pub fn detach(&mut self, now: Instant, carrier: CarrierId) {
+        let Some(attached) = self.attached.as_ref().filter(|attached| attached.id == carrier) else { return };
+        match attached.profile.after_loss {
+            AfterLoss::Wait => self.release(now),
+            AfterLoss::End => {
+                self.attached = None;
+                self.end(Close::because(CloseCode::ABNORMAL, "the connection was lost"), ClosedBy::Nobody);
+            }
+        }
+    }
+
+    /// A carrier has taken as much as it can and ends in good order; the peer will come with another one.
+    pub fn finish(&mut self, now: Instant, carrier: CarrierId) {
         if self.carrier() == Some(carrier) {
             self.release(now);
         }
@@ -249,6 +261,14 @@ impl Session {
         if self.carrier() == Some(carrier) && !self.is_closed() {
             self.handle_heard(carrier);
             self.inbox.push_back(message);
+        }
+    }
+
+    /// Messages of the peer that came beside the carrier, such as in a POST, all of them or none. One that comes when the
+    /// session is about to close is dropped. Wait while [`Session::inbox_is_full`]; what comes at once is not cut.
+    pub fn handle_posted(&mut self, messages: Vec<Message>) {
+        if !self.is_closing() {
+            self.inbox.extend(messages);
         }
     }
 
@@ -384,16 +404,25 @@ impl Session {
     fn heartbeat(&mut self, now: Instant) {
         let Some(attached) = &mut self.attached else { return };
         let Some(heartbeat) = &attached.profile.heartbeat else { return };
-        if std::mem::take(&mut attached.heard) {
-            self.timers.set(Timer::Heartbeat, now + heartbeat.every);
-            return;
+        match (heartbeat.rhythm, heartbeat.timeout) {
+            (Rhythm::WhenIdle, _) if std::mem::take(&mut attached.heard) => {
+                return self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+            }
+            (Rhythm::WhenIdle, Some(timeout)) => self.timers.set(Timer::Pong, now + timeout),
+            (_, None) => self.timers.set(Timer::Heartbeat, now + heartbeat.every),
+            (Rhythm::Always, Some(timeout)) => {
+                self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+                if !self.timers.is_set(Timer::Pong) {
+                    attached.heard = false;
+                    self.timers.set(Timer::Pong, now + timeout);
+                }
+            }
         }
-        match heartbeat.timeout {
-            Some(timeout) => self.timers.set(Timer::Pong, now + timeout),
-            None => self.timers.set(Timer::Heartbeat, now + heartbeat.every),
+        // While the carrier cannot write, what waits tells the peer as much; heartbeats must not heap up behind it.
+        if !self.due || self.queue.is_empty() {
+            self.queue.extend(heartbeat.frames.iter().cloned().map(Item::Message));
+            self.due = true;
         }
-        self.queue.push(Item::Message(heartbeat.frame.clone()));
-        self.due = true;
     }
 
     /// Sente's rhythm: after a ping the whole timeout is waited for, then a new window begins (sente.md 9.5).
@@ -401,7 +430,9 @@ impl Session {
         let Some(attached) = &mut self.attached else { return };
         let Some(heartbeat) = &attached.profile.heartbeat else { return };
         if std::mem::take(&mut attached.heard) {
-            self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+            if heartbeat.rhythm == Rhythm::WhenIdle {
+                self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+            }
             return;
         }
         // The peer may only be unreachable on this carrier: the carrier ends, the session goes on without one.

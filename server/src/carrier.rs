@@ -1,6 +1,7 @@
 //! Carriers move frames between one HTTP response or WebSocket and a session.
 
 pub(crate) mod poll;
+pub(crate) mod stream;
 pub(crate) mod ws;
 
 use crate::session::{Owner, carry};

@@ -5,6 +5,7 @@ use crate::carrier::poll::{Brought, End, hold};
 use crate::carrier::ws::{Greeter, Opening, Settings};
 use crate::core::{Core, Who};
 use crate::error::Refusal;
+use crate::hello::Hello;
 use crate::identity::{ConnectRequest, SessionId};
 use crate::kit::{Kit, Wire, keyword};
 use crate::peer::{Peer, handshake, id_of};
@@ -20,7 +21,7 @@ use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{AfterClose, CarrierId, Transport};
-use tsugi_proto::{Close, CloseCode, Frame, Message, Utf8Bytes, Value};
+use tsugi_proto::{Close, CloseCode, Frame, Framing, Message, Utf8Bytes, Value};
 
 /// The header by which a Tsugi client proves its session.
 pub(crate) const SESSION_HEADER: &str = "tsugi-session";
@@ -36,7 +37,7 @@ impl Endpoint for Chsk {
     fn rules(&self) -> Rules {
         let max_message = self.0.config.limits.max_message;
         Rules {
-            settings: Settings { max_message, after_close: AfterClose::Detach },
+            settings: Settings { max_message, after_close: AfterClose::Detach, framing: Framing::Plain },
             // A form writes most characters of a packet as three.
             max_body: max_message.saturating_mul(3).saturating_add(4 * 1024),
             handshake: self.0.config.times.handshake,
@@ -54,29 +55,20 @@ impl Endpoint for Chsk {
 
     fn websocket(self: Arc<Self>, admitted: Admitted) -> Result<Opening, Refusal> {
         let asked = Asked::of(&self.0, admitted)?;
-        match asked.wire {
-            Wire::Sente => self.open_sente(&asked),
-            Wire::Tsugi => self.open_tsugi(asked),
-        }
+        if asked.wire == Wire::Tsugi { self.open_tsugi(asked) } else { self.open_sente(&asked) }
     }
 
     fn poll(self: Arc<Self>, admitted: Admitted) -> Answer {
         Box::pin(async move {
             let asked = Asked::of(&self.0, admitted)?;
-            match asked.wire {
-                Wire::Sente => self.poll_sente(asked).await,
-                Wire::Tsugi => self.poll_tsugi(asked).await,
-            }
+            if asked.wire == Wire::Tsugi { self.poll_tsugi(asked).await } else { self.poll_sente(asked).await }
         })
     }
 
     fn post(self: Arc<Self>, admitted: Admitted, body: Bytes) -> Answer {
         Box::pin(async move {
             let asked = Asked::of(&self.0, admitted)?;
-            match asked.wire {
-                Wire::Sente => self.post_sente(asked, body).await,
-                Wire::Tsugi => self.post_tsugi(&asked, body),
-            }
+            if asked.wire == Wire::Tsugi { self.post_tsugi(&asked, body) } else { self.post_sente(asked, body).await }
         })
     }
 }
@@ -95,11 +87,10 @@ impl Asked {
         }
         let kit = match admitted.request.param("codec") {
             None => Some(0),
-            Some(name) => core.kits.iter().position(|kit| kit.codec.name() == name),
+            Some(name) => Kit::named(&core.kits, Framing::Plain, name),
         };
         let Some(kit) = kit else {
-            let names: Vec<&str> = core.kits.iter().map(|kit| kit.codec.name()).collect();
-            return Err(bad(format!("Unknown codec; choose one of: {}", names.join(", "))));
+            return Err(Kit::unknown(&core.kits, Framing::Plain));
         };
         Ok(Self { admitted, wire: Wire::Tsugi, kit })
     }
@@ -361,32 +352,6 @@ fn text(body: Bytes) -> Result<Message, Refusal> {
 
 fn undecodable(error: &tsugi_proto::codec::DecodeError) -> Refusal {
     bad(format!("Undecodable message: {error}"))
-}
-
-/// What a Tsugi client says first.
-struct Hello {
-    session: Option<String>,
-    csrf: Option<String>,
-}
-
-impl Hello {
-    fn read(kit: &Kit, received: &Received) -> Option<Self> {
-        let Received::Event { id, data, .. } = received else { return None };
-        if id.as_str() != "chsk/hello" {
-            return None;
-        }
-        let data: Value = tsugi_proto::codec::deserialize(kit.codec.as_ref(), data.as_deref()).ok()?;
-        Some(Self { session: field(&data, "session"), csrf: field(&data, "csrf") })
-    }
-}
-
-fn field(data: &Value, name: &str) -> Option<String> {
-    let Value::Map(entries) = data else { return None };
-    let (_, value) = entries.iter().find(|(key, _)| match key {
-        Value::Keyword(key) | Value::String(key) => **key == *name,
-        _ => false,
-    })?;
-    if let Value::String(text) = value { Some(text.to_string()) } else { None }
 }
 
 /// Decides over a WebSocket's hello. Until then a poll stays attached, so that a proxy which lets the upgrade through

@@ -1,5 +1,25 @@
 //! Every option, with its default and the reason for it.
 
+macro_rules! setters {
+    ($type:ty { $($field:ident: $value:ty),+ $(,)? }) => {
+        impl $type {
+            $(
+                #[doc = concat!("Sets [`", stringify!($type), "::", stringify!($field), "`].")]
+                #[must_use]
+                pub fn $field(mut self, value: $value) -> Self {
+                    self.$field = value;
+                    self
+                }
+            )+
+        }
+    };
+}
+pub(crate) use setters;
+
+mod sockjs;
+
+pub use sockjs::{CookieHook, SessionCookie, SockJsConfig, SockJsHeartbeat, SockJsProfile, SockJsTransport};
+
 use crate::error::{ConfigError, Refusal};
 use crate::identity::{ConnectRequest, Identity};
 use std::fmt;
@@ -308,21 +328,6 @@ impl Default for SocketConfig {
             protocols: Vec::new(),
         }
     }
-}
-
-macro_rules! setters {
-    ($type:ty { $($field:ident: $value:ty),+ $(,)? }) => {
-        impl $type {
-            $(
-                #[doc = concat!("Sets [`", stringify!($type), "::", stringify!($field), "`].")]
-                #[must_use]
-                pub fn $field(mut self, value: $value) -> Self {
-                    self.$field = value;
-                    self
-                }
-            )+
-        }
-    };
 }
 
 setters!(SocketConfig {

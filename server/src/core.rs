@@ -7,10 +7,10 @@ use crate::handler::Context;
 use crate::hub::Hub;
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Wire};
-use crate::peer::Peer;
+use crate::peer::{Gate, Peer};
 use crate::router::Router;
 use crate::service::guard::Guard;
-use crate::session::{Clock, Wheel};
+use crate::session::{Cell, Clock, Wheel};
 use crate::topics::Topics;
 use crate::users::Users;
 use http::StatusCode;
@@ -81,6 +81,20 @@ impl Core {
 
     /// Begins a session, unless there are too many.
     pub(crate) fn begin(self: &Arc<Self>, wire: Wire, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
+        let cell = Cell::new(self.clock, Arc::clone(&self.wheel), Arc::clone(&self.kits[kit].session));
+        self.begin_in(cell, wire, kit, who, None)
+    }
+
+    /// As [`Core::begin`], with a session that was made elsewhere. With a gate, nothing comes in or goes out before the
+    /// client's hello.
+    pub(crate) fn begin_in(
+        self: &Arc<Self>,
+        cell: Cell,
+        wire: Wire,
+        kit: usize,
+        who: Who,
+        gate: Option<Gate>,
+    ) -> Result<Arc<Peer>, Refusal> {
         let limits = &self.config.limits;
         if self.hub.count() >= limits.max_sessions {
             return Err(self.guard.busy("Too many sessions"));
@@ -93,7 +107,7 @@ impl Core {
         if let Some(address) = address {
             self.count_address(address)?;
         }
-        let peer = Peer::new(self, wire, kit, context, address);
+        let peer = Peer::new(self, cell, wire, kit, context, address, gate);
         self.topics.open(peer.number);
         self.hub.insert(&peer);
         Ok(peer)
@@ -101,7 +115,8 @@ impl Core {
 
     /// A peer without a session, for a POST that comes alone. It is nowhere registered and goes with its last handler.
     pub(crate) fn passing(self: &Arc<Self>, wire: Wire, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
-        Ok(Peer::new(self, wire, kit, Arc::new(self.context(who)?), None))
+        let cell = Cell::new(self.clock, Arc::clone(&self.wheel), Arc::clone(&self.kits[kit].session));
+        Ok(Peer::new(self, cell, wire, kit, Arc::new(self.context(who)?), None, None))
     }
 
     fn context(self: &Arc<Self>, who: Who) -> Result<Context, Refusal> {

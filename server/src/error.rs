@@ -24,6 +24,12 @@ pub enum ConfigError {
     /// An allowed origin is not one.
     #[error("{0:?} is not an origin: write it scheme://host or scheme://host:port, without a path")]
     Origin(String),
+    /// The URL of the SockJS client would break the page that names it.
+    #[error("{0:?} cannot be sockjs_url: write one that begins with / or http, without quotes and angle brackets")]
+    SockJsUrl(String),
+    /// SockJS carries text, and every codec of the server is binary.
+    #[error("SockJS carries text, and no codec of this server writes it: add one such as JSON")]
+    NoTextCodec,
     /// No codec is enabled.
     #[error("no codec is enabled: call .codec(…) or enable the feature \"edn\" or \"json\" of tsugi-proto")]
     NoCodec,

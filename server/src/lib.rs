@@ -33,6 +33,7 @@ mod future;
 pub mod fuzzing;
 pub mod handle;
 pub mod handler;
+mod hello;
 mod hub;
 pub mod identity;
 mod kit;
@@ -45,11 +46,15 @@ mod session;
 mod shutdown;
 pub mod socket;
 mod sockets;
+mod sockjs;
 pub mod topics;
 pub mod users;
 
 pub use broker::{Broker, Delivery, Target};
-pub use config::{Forwarded, Limits, NativeClients, Origins, SocketConfig, Times};
+pub use config::{
+    Forwarded, Limits, NativeClients, Origins, SessionCookie, SockJsConfig, SockJsHeartbeat, SockJsProfile,
+    SockJsTransport, SocketConfig, Times,
+};
 pub use error::{ConfigError, Refusal};
 pub use event::{Event, EventId, IntoEvent};
 pub use extract::{Data, Extension, FromCall, FromRef, OptionalFromCall, Raw, State, User};
@@ -61,6 +66,7 @@ pub use reply::{Failed, Failure, IntoFailure, IntoReply, NoReply, Reply, Respond
 pub use router::{Router, RouterError};
 pub use server::{ServerBuilder, Service};
 pub use service::body::{Body, BoxError};
+pub use service::sockjs::SockJs;
 pub use socket::Socket;
 pub use sockets::Sockets;
 pub use topics::{SubscribeError, Topic, TopicError};

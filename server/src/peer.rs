@@ -3,9 +3,11 @@
 use crate::core::Core;
 use crate::event;
 use crate::handler::{Call, Concurrency, Context};
+use crate::hello::Hello;
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Wire, keyword};
 use crate::reply::{Failure, Gone, Responder};
+use crate::service::guard::same_token;
 use crate::session::{Cell, Owner, with};
 use crate::users::Edge;
 use parking_lot::Mutex;
@@ -13,12 +15,13 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use tokio::sync::Semaphore;
 use tsugi_proto::codec::DecodeError;
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
-use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
+use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
 
 /// The event-level view of one session.
 pub(crate) struct Peer {
@@ -31,7 +34,17 @@ pub(crate) struct Peer {
     /// Counted against the sessions of this address.
     pub(crate) address: Option<IpAddr>,
     core: Arc<Core>,
+    /// Whether [`Work::gate`] is shut. Read at every push; the lock need not be taken for that.
+    gated: AtomicBool,
     work: Mutex<Work>,
+}
+
+/// Stands before a session whose client must prove itself first.
+pub(crate) struct Gate {
+    /// The CSRF token that its hello must bring.
+    pub(crate) csrf: String,
+    /// Goes out once it has.
+    pub(crate) handshake: Message,
 }
 
 /// What waits to be handled, beside the session's inbox. Locked for moments; no other lock is taken inside.
@@ -41,6 +54,8 @@ struct Work {
     /// Whether a worker is at it. There is at most one, so that events are handled in order.
     running: bool,
     online: Option<Transport>,
+    /// Until the client has proved itself, it counts nowhere as online.
+    gate: Option<Box<Gate>>,
     /// Whether the client's last hello came over HTTP, so that its polls may have the session.
     polls: bool,
     /// Events of routes that allow several at once. Empty, and without memory, for all others.
@@ -85,14 +100,17 @@ impl Owner for Peer {
 impl Peer {
     pub(crate) fn new(
         core: &Arc<Core>,
+        cell: Cell,
         wire: Wire,
         kit: usize,
         context: Arc<Context>,
         address: Option<IpAddr>,
+        gate: Option<Gate>,
     ) -> Arc<Self> {
-        let cell = Cell::new(core.clock, Arc::clone(&core.wheel), Arc::clone(&core.kits[kit].session));
         let number = core.next_number();
-        Arc::new(Self { cell, number, wire, kit, context, address, core: Arc::clone(core), work: Mutex::default() })
+        let gated = AtomicBool::new(gate.is_some());
+        let work = Mutex::new(Work { gate: gate.map(Box::new), ..Work::default() });
+        Arc::new(Self { cell, number, wire, kit, context, address, core: Arc::clone(core), gated, work })
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -138,6 +156,9 @@ impl Peer {
 
     /// Queues an event that was encoded for this peer's codec.
     pub(crate) fn push(self: &Arc<Self>, event: &Arc<EncodedEvent>, flush: Flush) -> Result<(), SendError> {
+        if self.gated.load(Ordering::Acquire) {
+            return Err(SendError::Closed);
+        }
         self.send(Item::Event(Arc::clone(event), flush))
     }
 
@@ -212,11 +233,39 @@ impl Peer {
 
     async fn handle_message(self: &Arc<Self>, message: &Message) {
         match self.kit().codec.decode_event(message) {
+            Ok(received) if self.gated.load(Ordering::Acquire) => self.pass_gate(&received),
             Ok(received) => {
                 let responder = self.responder_for(&received);
                 self.handle(received, responder).await;
             }
             Err(error) => self.refuse_message(&error),
+        }
+    }
+
+    /// The first message of a client that must prove itself: hello with the right token opens the gate, anything else ends
+    /// the session.
+    fn pass_gate(self: &Arc<Self>, received: &Received) {
+        let mut work = self.work.lock();
+        let given = Hello::read(self.kit(), received).and_then(|hello| hello.csrf);
+        let gate = work.gate.take_if(|gate| given.is_some_and(|given| same_token(&given, &gate.csrf)));
+        let Some(gate) = gate else {
+            drop(work);
+            tracing::info!(target: "tsugi", client = %self.client(), "hello without the right CSRF token refused");
+            return self.close(Close::because(CloseCode::POLICY, "Bad CSRF token"));
+        };
+        let online = work.online.take();
+        drop(work);
+        let _ = self.send(self.kit().item(&gate.handshake));
+        self.gated.store(false, Ordering::Release);
+        if let Some(transport) = online {
+            self.go_online(transport);
+        }
+    }
+
+    /// Ends the session if the client has not proved itself until now.
+    pub(crate) fn check_gate(self: &Arc<Self>) {
+        if self.gated.load(Ordering::Acquire) {
+            self.close(Close::because(CloseCode::NO_HELLO, "no hello in time"));
         }
     }
 
@@ -312,11 +361,18 @@ impl Peer {
             codec.encode(&Failure::new(Failure::FAILED, "the reply could not be written").to_value(), slot)
         });
         let Ok(message) = message else { return Err(Gone) };
-        self.send(Item::Message(Frame::message(&message))).map_err(|_| Gone)
+        self.send(self.kit().item(&message)).map_err(|_| Gone)
     }
 
     fn go_online(self: &Arc<Self>, transport: Transport) {
-        let before = self.work.lock().online.replace(transport);
+        let before = {
+            let mut work = self.work.lock();
+            let before = work.online.replace(transport);
+            if work.gate.is_some() {
+                return;
+            }
+            before
+        };
         match before {
             Some(before) => self.core.users.switch(self.user(), before, transport),
             None => {
@@ -328,7 +384,11 @@ impl Peer {
     }
 
     fn go_offline(self: &Arc<Self>) {
-        let Some(transport) = self.work.lock().online.take() else { return };
+        let transport = {
+            let mut work = self.work.lock();
+            work.online.take().filter(|_| work.gate.is_none())
+        };
+        let Some(transport) = transport else { return };
         if self.core.users.leave(self.user(), transport) == Edge::Offline {
             self.news(event::USER_OFFLINE);
         }

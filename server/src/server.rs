@@ -3,7 +3,7 @@
 use crate::broker::memory::Memory;
 use crate::broker::{Broker, BrokerError, Command, Delivery, Envelope, Target};
 use crate::chsk::Chsk;
-use crate::config::{Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, Times};
+use crate::config::{Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, SockJsConfig, Times};
 use crate::core::{Core, Parts};
 use crate::error::{ConfigError, Refusal};
 use crate::future::BoxFuture;
@@ -14,8 +14,10 @@ use crate::kit::Kit;
 use crate::peer::Peer;
 use crate::router::Router;
 use crate::service::guard::Guard;
+use crate::service::sockjs::SockJs;
 use crate::service::{Endpoint, tower_service};
 use crate::shutdown::shutdown;
+use crate::sockjs::EventOpener;
 use crate::topics::{Audience, SubscribeError, Topic};
 use crate::users::Users;
 use std::future::Future;
@@ -59,6 +61,31 @@ impl Server {
     #[must_use]
     pub fn service(&self) -> Service {
         Service(Arc::new(Chsk(self.core())))
+    }
+
+    /// The same events for SockJS clients, with every option at its default; see [`SockJs`] and docs/sockjs.md. One push
+    /// reaches a user's clients of every kind. In axum mount it with `nest_service`.
+    ///
+    /// ```
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// let server = tsugi::Server::builder().build()?;
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route_service("/chsk", server.service())
+    ///     .nest_service("/sockjs", server.sockjs());
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[must_use]
+    pub fn sockjs(&self) -> SockJs {
+        self.sockjs_with(SockJsConfig::default()).unwrap_or_else(|_| unreachable!("the defaults are in order"))
+    }
+
+    /// As [`Server::sockjs`], with these options. Each call makes a service with sessions of its own.
+    ///
+    /// # Errors
+    /// When an option could never work, or none of the server's codecs writes text; the text says how to mend it.
+    pub fn sockjs_with(&self, config: SockJsConfig) -> Result<SockJs, ConfigError> {
+        SockJs::new(Arc::new(EventOpener::new(self.core())?), config)
     }
 
     /// Sessions of this node, those included that are between two connections.
@@ -251,8 +278,7 @@ impl ServerBuilder {
         self.config.check()?;
         self.router.check()?;
         let Config { limits, times, codecs, .. } = &self.config;
-        let kits = codecs.iter().map(|codec| Kit::new(Arc::clone(codec), limits, times));
-        let kits = kits.collect::<Result<_, _>>().map_err(|error| ConfigError::Codec(error.to_string()))?;
+        let kits = Kit::all(codecs, limits, times).map_err(|error| ConfigError::Codec(error.to_string()))?;
         let guard = Guard::new(self.config.access.clone(), self.config.hooks.clone(), limits.max_handshakes);
         let Self { config, router, broker, node } = self;
         let core = Arc::new(Core::new(Parts { config, kits, guard, router, broker, node }));

@@ -2,6 +2,7 @@
 
 pub(crate) mod body;
 pub(crate) mod guard;
+pub(crate) mod sockjs;
 
 use crate::carrier::ws::{Opening, Settings, WebSocket};
 use crate::error::Refusal;
@@ -60,6 +61,8 @@ pub(crate) enum Surface {
     Events,
     /// WebSockets and nothing else.
     Sockets,
+    /// The WebSockets of SockJS, whose clients may name themselves.
+    SockJs,
 }
 
 /// Answers one request. Nothing here fails: what cannot be served is a status with a text.
@@ -75,7 +78,8 @@ where
     }
 }
 
-fn refuse(refusal: Refusal) -> Response<Body> {
+/// A refusal as the answer that it is.
+pub(crate) fn refuse(refusal: Refusal) -> Response<Body> {
     let (status, headers, text) = refusal.into_parts();
     let mut response = Response::new(Body::full(Bytes::from(text.into_owned())));
     *response.status_mut() = status;
@@ -97,7 +101,7 @@ where
     match Door::of(&head, rules.surface)? {
         Door::WebSocket(handshake) => websocket(endpoint, head, handshake).await,
         Door::Poll => {
-            let admitted = admit(&endpoint, head, &[], Kind::Poll).await?;
+            let admitted = admit(endpoint.guard(), rules.surface, head, &[], Kind::Poll).await?;
             endpoint.poll(admitted).await
         }
         Door::Post => {
@@ -106,7 +110,8 @@ where
                 BodyError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"),
                 BodyError::Broken => Refusal::new(StatusCode::BAD_REQUEST, "Body cut short"),
             })?;
-            let admitted = admit(&endpoint, head, if form { &body } else { &[] }, Kind::Post).await?;
+            let form: &[u8] = if form { &body } else { &[] };
+            let admitted = admit(endpoint.guard(), rules.surface, head, form, Kind::Post).await?;
             endpoint.post(admitted, body).await
         }
     }
@@ -120,31 +125,46 @@ enum Door {
 }
 
 /// The two ways to open a WebSocket.
-enum Handshake {
+pub(crate) enum Handshake {
     /// RFC 6455: a GET whose connection is upgraded.
     Upgrade { accept: HeaderValue },
     /// RFC 8441: an extended CONNECT on a stream of HTTP/2.
     Connect,
 }
 
-impl Door {
-    fn of(head: &http::request::Parts, surface: Surface) -> Result<Self, Refusal> {
+impl Handshake {
+    /// The handshake that a request begins, if it begins one.
+    ///
+    /// # Errors
+    /// When it does, and is not well formed.
+    pub(crate) fn of(head: &http::request::Parts) -> Result<Option<Self>, Refusal> {
         let connect = head.extensions.get::<hyper::ext::Protocol>().is_some_and(|name| name.as_str() == "websocket");
-        match (&head.method, surface) {
-            (&Method::CONNECT, _) if connect => {
+        match head.method {
+            Method::CONNECT if connect => {
                 check_version(&head.headers)?;
-                Ok(Self::WebSocket(Handshake::Connect))
+                Ok(Some(Self::Connect))
             }
-            (&Method::GET, _) if asks_for_upgrade(&head.headers) => {
+            Method::GET if asks_for_upgrade(&head.headers) => {
                 check_version(&head.headers)?;
                 let key = head.headers.get(SEC_WEBSOCKET_KEY);
                 let key = key.ok_or_else(|| bad_request("The header Sec-WebSocket-Key is missing"))?;
                 let accept = HeaderValue::try_from(accept_key(key.as_bytes()));
-                Ok(Self::WebSocket(Handshake::Upgrade { accept: accept.map_err(|_| bad_request("Bad key"))? }))
+                Ok(Some(Self::Upgrade { accept: accept.map_err(|_| bad_request("Bad key"))? }))
             }
+            _ => Ok(None),
+        }
+    }
+}
+
+impl Door {
+    fn of(head: &http::request::Parts, surface: Surface) -> Result<Self, Refusal> {
+        if let Some(handshake) = Handshake::of(head)? {
+            return Ok(Self::WebSocket(handshake));
+        }
+        match (&head.method, surface) {
             (&Method::GET, Surface::Events) => Ok(Self::Poll),
             (&Method::POST, Surface::Events) => Ok(Self::Post),
-            (&Method::GET, Surface::Sockets) => {
+            (&Method::GET, Surface::Sockets | Surface::SockJs) => {
                 let refusal = Refusal::new(StatusCode::UPGRADE_REQUIRED, "This is a WebSocket: ask for an upgrade");
                 Err(refusal.header("upgrade", "websocket").header("connection", "upgrade"))
             }
@@ -160,6 +180,7 @@ fn bad_request(text: &'static str) -> Refusal {
     Refusal::new(StatusCode::BAD_REQUEST, text)
 }
 
+/// Whether a header that is a list of words holds this one.
 fn has_token(headers: &HeaderMap, name: http::HeaderName, token: &str) -> bool {
     let values = headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
     values.flat_map(|value| value.split(',')).any(|part| part.trim().eq_ignore_ascii_case(token))
@@ -192,28 +213,31 @@ pub(crate) fn parse_params(query: &[u8], form: &[u8]) -> Vec<(String, String)> {
 }
 
 /// Makes the request that hooks see, and asks the guard.
-async fn admit(
-    endpoint: &Arc<dyn Endpoint>,
+pub(crate) async fn admit(
+    guard: &Guard,
+    surface: Surface,
     head: http::request::Parts,
     form: &[u8],
     kind: Kind,
 ) -> Result<Admitted, Refusal> {
     let params = parse_params(head.uri.query().unwrap_or_default().as_bytes(), form);
-    let client =
-        match endpoint.rules().surface {
-            Surface::Sockets => None,
-            Surface::Events => {
-                let named = params.iter().find(|(name, _)| name == "client-id").map_or("", |(_, value)| value);
-                Some(ClientId::new(named).map_err(|error| {
-                    Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}"))
-                })?)
-            }
-        };
+    let client = match surface {
+        Surface::Sockets => None,
+        Surface::SockJs => named_client(&params).map(ClientId::new),
+        Surface::Events => Some(ClientId::new(named_client(&params).unwrap_or_default())),
+    };
+    let bad = |error| Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}"));
+    let client = client.transpose().map_err(bad)?;
     let request = Arc::new(ConnectRequest::new(head, params, client));
-    endpoint.guard().admit(request, kind).await
+    guard.admit(request, kind).await
 }
 
-async fn websocket(
+fn named_client(params: &[(String, String)]) -> Option<&str> {
+    params.iter().find(|(name, _)| name == "client-id").map(|(_, value)| value.as_str())
+}
+
+/// Opens a WebSocket of this endpoint.
+pub(crate) async fn websocket(
     endpoint: Arc<dyn Endpoint>,
     mut head: http::request::Parts,
     handshake: Handshake,
@@ -226,8 +250,9 @@ async fn websocket(
         return Err(Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, text));
     };
     let protocol = endpoint.choose_protocol(&head.headers);
-    let admitted = admit(&endpoint, head, &[], Kind::WebSocket).await?;
     let rules = endpoint.rules();
+    let kind = if rules.surface == Surface::SockJs { Kind::SockJs } else { Kind::WebSocket };
+    let admitted = admit(endpoint.guard(), rules.surface, head, &[], kind).await?;
     let opening = Arc::clone(&endpoint).websocket(admitted)?;
     // The one task of this connection. It ends with the connection, the session, or a missed handshake.
     endpoint.tasks().spawn(carry_websocket(upgrade, opening, rules, place));

@@ -4,9 +4,9 @@ use parking_lot::Mutex;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Weak};
-use std::task::Waker;
+use std::task::{Poll, Waker};
 use tokio::sync::Notify;
-use tsugi_proto::session::{CarrierId, SessionEvent};
+use tsugi_proto::session::{CarrierId, Closed, Item, SessionEvent};
 use tsugi_proto::{Instant, Session};
 
 /// The clock of one server: moments are counted from its start, and follow tokio's paused clock in tests.
@@ -40,6 +40,24 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn writable(&self) {}
 }
 
+/// Knows sessions by a name of its own and wants to hear of their end.
+pub(crate) trait Register: Send + Sync {
+    /// The session of this name has ended. Called without the session's lock.
+    fn ended(&self, name: &str, closed: &Closed);
+}
+
+/// Where a session is registered, beside its owner.
+pub(crate) struct Place {
+    pub(crate) register: Arc<dyn Register>,
+    pub(crate) name: Box<str>,
+}
+
+impl std::fmt::Debug for Place {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Place")
+    }
+}
+
 /// A session and its waiting carrier.
 ///
 /// The lock is held for the few instructions that a call of the state machine takes, never across an await, and never
@@ -48,6 +66,7 @@ pub(crate) trait Owner: Send + Sync + 'static {
 pub(crate) struct Cell {
     clock: Clock,
     wheel: Arc<Wheel>,
+    place: Option<Box<Place>>,
     inner: Mutex<Inner>,
 }
 
@@ -58,12 +77,35 @@ struct Inner {
     waker: Option<Waker>,
     /// When the wheel will look at this session.
     scheduled: Option<Instant>,
+    /// Bodies of messages that wait until the inbox has room. Owns nothing while nobody waits.
+    posters: Option<Box<Posters>>,
 }
+
+#[derive(Debug, Default)]
+struct Posters(Vec<Waker>);
 
 impl Cell {
     pub(crate) fn new(clock: Clock, wheel: Arc<Wheel>, config: Arc<tsugi_proto::session::Config>) -> Self {
         let session = Session::new(clock.now(), config);
-        Self { clock, wheel, inner: Mutex::new(Inner { session, waker: None, scheduled: None }) }
+        Self {
+            clock,
+            wheel,
+            place: None,
+            inner: Mutex::new(Inner { session, waker: None, scheduled: None, posters: None }),
+        }
+    }
+
+    /// Tells this register of the session's end.
+    pub(crate) fn registered(mut self, place: Option<Place>) -> Self {
+        self.place = place.map(Box::new);
+        self
+    }
+
+    /// Queues what goes out first, before anybody else knows the session.
+    pub(crate) fn begin_with(self, item: Item) -> Self {
+        // One that is too large for the queue closes the session, of which its first carrier learns.
+        let _ = self.inner.lock().session.send(self.clock.now(), item);
+        self
     }
 
     /// Looks at the session.
@@ -89,7 +131,9 @@ pub(crate) fn with<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, In
     let reads_again = was_full && !inner.session.inbox_is_full();
     let wake = sooner || reads_again || inner.session.has_work() || inner.session.carrier() != before.1;
     let waker = if wake { inner.waker.take() } else { None };
+    let posters = if reads_again || inner.session.is_closed() { inner.posters.take() } else { None };
     settle(owner, inner);
+    posters.into_iter().flat_map(|posters| posters.0).for_each(Waker::wake);
     if let Some(waker) = waker {
         waker.wake();
     }
@@ -104,6 +148,22 @@ pub(crate) fn carry<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, I
     let result = call(&mut inner.session, now);
     settle(owner, inner);
     result
+}
+
+/// Waits until the inbox has room for what came beside the carrier, or the session is over.
+pub(crate) async fn room(owner: &Arc<dyn Owner>) {
+    std::future::poll_fn(|context| {
+        let mut inner = owner.cell().inner.lock();
+        if !inner.session.inbox_is_full() || inner.session.is_closed() {
+            return Poll::Ready(());
+        }
+        let posters = &mut inner.posters.get_or_insert_default().0;
+        if !posters.iter().any(|waker| waker.will_wake(context.waker())) {
+            posters.push(context.waker().clone());
+        }
+        Poll::Pending
+    })
+    .await;
 }
 
 /// What a carrier could do if there was something to do. It could not write while a write is pending, and it did not read
@@ -162,6 +222,9 @@ fn settle(owner: &Arc<dyn Owner>, mut inner: parking_lot::MutexGuard<'_, Inner>)
     }
     drop(inner);
     for event in events {
+        if let (SessionEvent::Closed(closed), Some(place)) = (&event, &cell.place) {
+            place.register.ended(&place.name, closed);
+        }
         Arc::clone(owner).notify(event);
     }
 }

@@ -15,7 +15,7 @@ use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 use thiserror::Error;
 use tsugi_proto::session::{AfterClose, Closed, ClosedBy, Item, SessionEvent};
-use tsugi_proto::{Close, CloseCode, Frame, Message};
+use tsugi_proto::{Close, CloseCode, Framing, Message};
 
 use crate::identity::ConnectRequest;
 
@@ -27,12 +27,15 @@ pub struct Socket {
     errors: Errors,
 }
 
-/// Why a message was not sent. In each case the socket is over; let the handler end.
+/// Why a message was not sent. Unless said otherwise the socket is over; let the handler end.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SendError {
     /// The socket is closed.
     #[error("the socket is closed ({0})")]
     Closed(CloseCode),
+    /// The socket is one of SockJS, which carries text, and the message is binary. The socket stays open.
+    #[error(transparent)]
+    NotText(#[from] tsugi_proto::framing::NotText),
     /// The peer read nothing for [`SocketConfig::send_timeout`](crate::config::SocketConfig); the socket was closed.
     #[error("the peer reads too slowly: nothing could be sent for {0:?}")]
     Timeout(Duration),
@@ -53,6 +56,7 @@ pub enum SocketError {
 pub(crate) struct Shared {
     cell: Cell,
     request: ConnectRequest,
+    framing: Framing,
     send_timeout: Option<Duration>,
     /// Bytes that may wait before `send` does.
     high_water: usize,
@@ -111,11 +115,12 @@ impl Shared {
     pub(crate) fn new(
         cell: Cell,
         request: ConnectRequest,
+        framing: Framing,
         send_timeout: Option<Duration>,
         high_water: usize,
     ) -> Arc<Self> {
         let state = Mutex::default();
-        Arc::new(Self { cell, request, send_timeout, high_water, senders: AtomicUsize::new(1), state })
+        Arc::new(Self { cell, request, framing, send_timeout, high_water, senders: AtomicUsize::new(1), state })
     }
 
     fn closed_code(&self) -> CloseCode {
@@ -214,7 +219,7 @@ impl Outgoing {
     /// # Errors
     /// When the socket is closed, or the peer read nothing for the configured time.
     pub async fn send(&mut self, message: impl Into<Message>) -> Result<(), SendError> {
-        let frame = Frame::message(&message.into());
+        let item = self.shared.framing.item(&message.into())?;
         let room = std::future::poll_fn(|context| self.poll_room(context));
         match self.shared.send_timeout {
             None => room.await?,
@@ -226,7 +231,7 @@ impl Outgoing {
                 }
             },
         }
-        self.queue(frame)
+        self.queue(item)
     }
 
     /// Closes with exactly this code and reason, after what was sent before.
@@ -265,8 +270,8 @@ impl Outgoing {
         }
     }
 
-    fn queue(&self, frame: Frame) -> Result<(), SendError> {
-        with(&self.owner(), |session, now| session.send(now, Item::Message(frame)))
+    fn queue(&self, item: Item) -> Result<(), SendError> {
+        with(&self.owner(), |session, now| session.send(now, item))
             .map_err(|_| SendError::Closed(self.shared.closed_code()))
     }
 }
@@ -288,7 +293,7 @@ impl Sink<Message> for Outgoing {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), SendError> {
-        self.queue(Frame::message(&message))
+        self.queue(self.shared.framing.item(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<(), SendError>> {

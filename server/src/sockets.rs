@@ -2,10 +2,11 @@
 
 use crate::carrier::Hold;
 use crate::carrier::ws::{Opening, Settings};
-use crate::config::{Access, Hooks, NativeClients, SocketConfig};
-use crate::error::Refusal;
+use crate::config::{Access, Hooks, NativeClients, SockJsConfig, SocketConfig};
+use crate::error::{ConfigError, Refusal};
 use crate::service::body::BoxError;
 use crate::service::guard::{Admitted, Guard};
+use crate::service::sockjs::{Begin, Opener, SockJs};
 use crate::service::{Answer, Endpoint, Rules, Surface, tower_service};
 use crate::session::{Cell, Clock, Owner, Wheel, with};
 use crate::socket::{AFTER_CLOSE, Outgoing, Shared, Socket};
@@ -22,8 +23,9 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
-use tsugi_proto::session::{Capacity, Config, Heartbeat, Joiner, Profile, Transport};
-use tsugi_proto::{Close, CloseCode, Frame, Message};
+use tsugi_proto::framing::sockjs::SockJsJoiner;
+use tsugi_proto::session::{AfterLoss, Capacity, Config, Heartbeat, Profile, Rhythm, Transport};
+use tsugi_proto::{Close, CloseCode, Frame, Framing};
 
 /// Plain sockets, each with a handler of its own: in, out and err.
 ///
@@ -68,16 +70,6 @@ impl fmt::Debug for Sockets {
     }
 }
 
-/// Plain sockets carry no events, so nothing is ever joined.
-#[derive(Debug)]
-struct NoEvents;
-
-impl Joiner for NoEvents {
-    fn join(&self, _: &[Bytes]) -> Frame {
-        Frame::message(&Message::text(""))
-    }
-}
-
 impl Sockets {
     /// Sockets with these options, each given to `handler`. Must be called inside a tokio runtime.
     pub fn new<F, Fut, E>(config: SocketConfig, handler: F) -> Self
@@ -94,8 +86,9 @@ impl Sockets {
         };
         let heartbeat = config.keep_alive.map(|every| Heartbeat {
             every,
+            rhythm: Rhythm::WhenIdle,
             timeout: config.ping_timeout,
-            frame: Frame::ping(b""),
+            frames: vec![Frame::ping(b"")],
             close: Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping"),
         });
         let profile = Profile {
@@ -104,20 +97,13 @@ impl Sockets {
             heartbeat,
             window: Duration::ZERO,
             grace: Duration::ZERO,
-        };
-        let session = Config {
-            // `send` waits at the high-water mark, so these bounds are met only by a burst of many clones at once.
-            max_queue_items: 1 << 20,
-            max_queue_bytes: config.high_water.saturating_add(64 << 20),
-            max_inbox: config.max_inbox.max(1),
-            expire: Duration::ZERO,
-            joiner: Arc::new(NoEvents),
+            after_loss: AfterLoss::End,
         };
         Self(Arc::new(Inner {
             guard: Guard::new(access, Hooks::default(), config.max_sockets),
             clock: Clock::start(),
             wheel: Arc::default(),
-            session: Arc::new(session),
+            session: Arc::new(session_config(&config, Duration::ZERO)),
             profile: Arc::new(profile),
             tasks: TaskTracker::new(),
             open: Arc::default(),
@@ -128,6 +114,27 @@ impl Sockets {
             }),
             config,
         }))
+    }
+
+    /// The same sockets for SockJS clients, with every option at its default; see [`SockJs`]. In axum mount it with
+    /// `nest_service`.
+    ///
+    /// ```
+    /// # use tsugi::{Socket, SocketConfig, Sockets};
+    /// # let echo = Sockets::new(SocketConfig::default(), |_: Socket| async { Ok::<(), tsugi::BoxError>(()) });
+    /// let app: axum::Router = axum::Router::new().nest_service("/echo", echo.sockjs());
+    /// ```
+    #[must_use]
+    pub fn sockjs(&self) -> SockJs {
+        self.sockjs_with(SockJsConfig::default()).unwrap_or_else(|_| unreachable!("the defaults are in order"))
+    }
+
+    /// As [`Sockets::sockjs`], with these options. Each call makes a service with sessions of its own.
+    ///
+    /// # Errors
+    /// When an option could never work; the text says how to mend it.
+    pub fn sockjs_with(&self, config: SockJsConfig) -> Result<SockJs, ConfigError> {
+        SockJs::new(Arc::<Inner>::clone(&self.0), config)
     }
 
     /// Refuses new sockets with 503, closes those that are open with 1001, and waits for their handlers, for at most
@@ -163,7 +170,8 @@ impl Endpoint for Inner {
     }
 
     fn rules(&self) -> Rules {
-        let settings = Settings { max_message: self.config.max_message, after_close: AFTER_CLOSE };
+        let framing = Framing::Plain;
+        let settings = Settings { max_message: self.config.max_message, after_close: AFTER_CLOSE, framing };
         Rules { settings, max_body: 0, handshake: Duration::from_secs(10), surface: Surface::Sockets }
     }
 
@@ -179,20 +187,9 @@ impl Endpoint for Inner {
     }
 
     fn websocket(self: Arc<Self>, admitted: Admitted) -> Result<Opening, Refusal> {
-        let open = self.open.fetch_add(1, Ordering::Relaxed);
-        let counted = Counted(Arc::clone(&self.open));
-        if open >= self.config.max_sockets {
-            return Err(self.guard.busy("Too many sockets"));
-        }
-        let cell = Cell::new(self.clock, Arc::clone(&self.wheel), Arc::clone(&self.session));
-        let request = admitted.request.as_ref().clone();
-        let shared = Shared::new(cell, request, self.config.send_timeout, self.config.high_water);
-        let socket = Socket::new(&shared);
-        let owner: Arc<dyn Owner> = shared;
+        let begin = Begin { framing: Framing::Plain, config: Arc::clone(&self.session), place: None };
+        let owner = Arc::clone(&self).open(admitted, begin)?;
         let carrier = with(&owner, |session, now| session.attach(now, Arc::clone(&self.profile), None));
-        // The handler's task. It ends when the handler does, which learns of the socket's end from its channels.
-        let task = Arc::clone(&self);
-        self.tasks.spawn(async move { task.run(socket, counted).await });
         Ok(Opening::Attached(Hold { owner, carrier }))
     }
 
@@ -202,6 +199,53 @@ impl Endpoint for Inner {
 
     fn post(self: Arc<Self>, _: Admitted, _: Bytes) -> Answer {
         Box::pin(async { Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is a WebSocket")) })
+    }
+}
+
+impl Opener for Inner {
+    fn guard(&self) -> &Arc<Guard> {
+        &self.guard
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    fn max_message(&self) -> usize {
+        self.config.max_message
+    }
+
+    fn session(&self, expire: Duration) -> Arc<Config> {
+        Arc::new(session_config(&self.config, expire))
+    }
+
+    fn open(self: Arc<Self>, admitted: Admitted, begin: Begin) -> Result<Arc<dyn Owner>, Refusal> {
+        let open = self.open.fetch_add(1, Ordering::Relaxed);
+        let counted = Counted(Arc::clone(&self.open));
+        if open >= self.config.max_sockets {
+            return Err(self.guard.busy("Too many sockets"));
+        }
+        let cell = Cell::new(self.clock, Arc::clone(&self.wheel), begin.config).registered(begin.place);
+        let request = admitted.request.as_ref().clone();
+        let shared = Shared::new(cell, request, begin.framing, self.config.send_timeout, self.config.high_water);
+        let socket = Socket::new(&shared);
+        // The handler's task. It ends when the handler does, which learns of the socket's end from its channels.
+        let task = Arc::clone(&self);
+        self.tasks.spawn(async move { task.run(socket, counted).await });
+        Ok(shared)
+    }
+}
+
+/// What holds for a socket's session that lives so long without a carrier.
+fn session_config(config: &SocketConfig, expire: Duration) -> Config {
+    Config {
+        // `send` waits at the high-water mark, so these bounds are met only by a burst of many clones at once.
+        max_queue_items: 1 << 20,
+        max_queue_bytes: config.high_water.saturating_add(64 << 20),
+        max_inbox: config.max_inbox.max(1),
+        expire,
+        // Plain sockets carry no events, so theirs joins nothing.
+        joiner: Arc::new(SockJsJoiner),
     }
 }
 

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tsugi_proto::connection::{ExchangeId, Method, Path, Request};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{
-    AfterClose, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, SessionEvent,
-    Transmit, Transport,
+    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, Rhythm,
+    SessionEvent, Transmit, Transport,
 };
 use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Frame, Instant, Message, Session, Utf8Bytes, Value};
 
@@ -84,14 +84,16 @@ impl ServerEnd {
         };
         let websocket = Heartbeat {
             every: Duration::from_millis(12_500),
+            rhythm: Rhythm::WhenIdle,
             timeout: Some(Duration::from_secs(10)),
-            frame: ping.unwrap_or(nothing.clone()),
+            frames: vec![ping.unwrap_or(nothing.clone())],
             close: Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping"),
         };
         let poll = Heartbeat {
             every: Duration::from_secs(20),
+            rhythm: Rhythm::WhenIdle,
             timeout: None,
-            frame: nothing,
+            frames: vec![nothing],
             close: Close::because(CloseCode::NORMAL, ""),
         };
         let profile = |transport, capacity, heartbeat, grace| Profile {
@@ -100,6 +102,7 @@ impl ServerEnd {
             heartbeat: Some(heartbeat),
             window: Duration::ZERO,
             grace: Duration::from_millis(grace),
+            after_loss: AfterLoss::Wait,
         };
         Self {
             codec,

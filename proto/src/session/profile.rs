@@ -33,15 +33,37 @@ pub enum Capacity {
     Bytes(usize),
 }
 
+/// When a heartbeat is sent.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Rhythm {
+    /// When nothing was heard for a whole window.
+    #[default]
+    WhenIdle,
+    /// At the end of every window: for peers that wait for heartbeats themselves.
+    Always,
+}
+
+/// What the loss of a carrier means: it broke, or the peer went away without a close.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum AfterLoss {
+    /// The session waits for another carrier, as long as [`Config::expire`] says.
+    #[default]
+    Wait,
+    /// The session is over.
+    End,
+}
+
 /// How a carrier is kept alive.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
-    /// The idle window: when nothing was heard for all of it, `frame` is sent.
+    /// The window, counted from the carrier's beginning or the last heartbeat.
     pub every: Duration,
+    /// Whether it is sent although the peer was heard.
+    pub rhythm: Rhythm,
     /// How long the peer may take to be heard of after that; `None` waits for ever.
     pub timeout: Option<Duration>,
-    /// What is sent.
-    pub frame: Frame,
+    /// What is sent. At least one frame.
+    pub frames: Vec<Frame>,
     /// How the session's carrier is closed when the peer is not heard of in time.
     pub close: Close,
 }
@@ -59,6 +81,8 @@ pub struct Profile {
     pub window: Duration,
     /// How long after this carrier is gone the peer counts as offline, unless it comes back.
     pub grace: Duration,
+    /// What it means when this carrier is lost.
+    pub after_loss: AfterLoss,
 }
 
 /// What holds for all carriers of a session. Shared by all sessions of a kind.

@@ -77,6 +77,10 @@ impl Queue {
         self.items.push_back(item);
     }
 
+    pub(super) fn extend(&mut self, items: impl IntoIterator<Item = Item>) {
+        items.into_iter().for_each(|item| self.push(item));
+    }
+
     pub(super) fn push_front(&mut self, item: Item) {
         self.bytes += item.len();
         self.items.push_front(item);

@@ -41,6 +41,10 @@ impl Timers {
         *slot = (*slot).min(at);
     }
 
+    pub(super) fn is_set(&self, timer: Timer) -> bool {
+        self.0[timer as usize] != NEVER
+    }
+
     pub(super) fn stop(&mut self, timer: Timer) {
         self.set(timer, NEVER);
     }

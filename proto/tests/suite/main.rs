@@ -8,6 +8,7 @@ mod edn_literals;
 mod hostile;
 mod session_model;
 mod session_rules;
+mod sockjs_framing;
 mod typed;
 mod vectors;
 mod websocket_rules;

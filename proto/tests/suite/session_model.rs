@@ -7,8 +7,8 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 use tsugi_proto::session::{
-    AfterClose, Capacity, CarrierId, Config, Flush, Heartbeat, Item, Joiner, Profile, SendError, SessionEvent,
-    Transmit, Transport,
+    AfterClose, AfterLoss, Capacity, CarrierId, Config, Flush, Heartbeat, Item, Joiner, Profile, Rhythm, SendError,
+    SessionEvent, Transmit, Transport,
 };
 use tsugi_proto::{Close, CloseCode, Frame, Instant, Message, Session};
 
@@ -367,12 +367,14 @@ fn profile(kind: Kind) -> Arc<Profile> {
         capacity,
         heartbeat: Some(Heartbeat {
             every: Duration::from_millis(500),
+            rhythm: Rhythm::WhenIdle,
             timeout: websocket.then_some(Duration::from_millis(500)),
-            frame: frame("ping"),
+            frames: vec![frame("ping")],
             close: Close::because(CloseCode::PING_TIMEOUT, ""),
         }),
         window: Duration::from_millis(30),
         grace: Duration::from_millis(2_500),
+        after_loss: AfterLoss::Wait,
     })
 }
 

@@ -4,8 +4,8 @@ use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tsugi_proto::session::{
-    Capacity, CarrierId, ClosedBy, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, SendError,
-    SessionEvent, Transmit, Transport,
+    AfterLoss, Capacity, CarrierId, ClosedBy, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, Rhythm,
+    SendError, SessionEvent, Transmit, Transport,
 };
 use tsugi_proto::{Close, CloseCode, Frame, Instant, Message, Session};
 
@@ -49,12 +49,14 @@ fn websocket() -> Arc<Profile> {
         capacity: Capacity::Unlimited,
         heartbeat: Some(Heartbeat {
             every: Duration::from_millis(500),
+            rhythm: Rhythm::WhenIdle,
             timeout: Some(Duration::from_millis(500)),
-            frame: frame("ping"),
+            frames: vec![frame("ping")],
             close: Close::because(CloseCode::NORMAL, ""),
         }),
         window: Duration::from_millis(30),
         grace: Duration::from_millis(2_500),
+        after_loss: AfterLoss::Wait,
     })
 }
 
@@ -64,12 +66,14 @@ fn poll(capacity: Capacity) -> Arc<Profile> {
         capacity,
         heartbeat: Some(Heartbeat {
             every: Duration::from_secs(20),
+            rhythm: Rhythm::WhenIdle,
             timeout: None,
-            frame: frame("timeout"),
+            frames: vec![frame("timeout")],
             close: Close::because(CloseCode::NORMAL, ""),
         }),
         window: Duration::from_millis(100),
         grace: Duration::from_secs(5),
+        after_loss: AfterLoss::Wait,
     })
 }
 

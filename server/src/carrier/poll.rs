@@ -44,6 +44,7 @@ fn poll_once(hold: &Hold, frames: &mut Vec<Frame>, mut sleep: Pin<&mut Sleep>, c
         match transmit {
             Transmit::Frame { frame, last } => {
                 frames.push(frame);
+                hold.owner.writable();
                 if last {
                     return Poll::Ready(End::Full);
                 }

@@ -14,9 +14,10 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
+use tsugi_proto::framing::sockjs;
 use tsugi_proto::session::{AfterClose, CarrierId, Transmit};
 use tsugi_proto::websocket::{Decoder, Incoming, Role};
-use tsugi_proto::{Close, CloseCode, Frame, Message};
+use tsugi_proto::{Close, CloseCode, Frame, Framing, Message};
 
 /// Reads go into one scratch buffer per worker thread, so that an idle connection owns none.
 const SCRATCH_BYTES: usize = 16 * 1024;
@@ -51,6 +52,8 @@ pub(crate) struct Settings {
     pub(crate) max_message: usize,
     /// What the peer's close means to the session.
     pub(crate) after_close: AfterClose,
+    /// What a frame holds, and how the session's close is said.
+    pub(crate) framing: Framing,
 }
 
 enum Stage {
@@ -163,8 +166,19 @@ impl WebSocket {
                     self.out.push_back(frame.wire().clone());
                 }
                 Transmit::Pending => return,
-                Transmit::Close(close) => self.start_close(&close),
+                Transmit::Close(close) => self.say_close(&close),
                 Transmit::Fenced => self.start_close(&Close::because(CloseCode::TAKEN_OVER, "taken over")),
+            }
+        }
+    }
+
+    /// The session is over: its framing may have a word for that, which the WebSocket's close then follows.
+    fn say_close(&mut self, close: &Close) {
+        match self.settings.framing {
+            Framing::Plain => self.start_close(close),
+            Framing::SockJs => {
+                self.out.push_back(sockjs::close(close).wire().clone());
+                self.start_close(&Close::because(CloseCode::NORMAL, "Normal closure"));
             }
         }
     }
@@ -250,10 +264,7 @@ impl WebSocket {
     /// Whether a message was queued.
     fn handle(&mut self, incoming: Incoming) -> bool {
         match (&self.stage, incoming) {
-            (Stage::Open(hold), Incoming::Message(message)) => {
-                carry(&hold.owner, |session, _| session.handle_message(hold.carrier, message));
-                true
-            }
+            (Stage::Open(_), Incoming::Message(message)) => self.receive(message),
             (Stage::Greeting(_), Incoming::Message(message)) => {
                 self.greet(message);
                 false
@@ -279,6 +290,33 @@ impl WebSocket {
                 false
             }
             (Stage::Closing | Stage::Failed | Stage::HungUp | Stage::Done, _) => false,
+        }
+    }
+
+    /// Hands on what a data frame holds. Whether that was anything.
+    fn receive(&mut self, message: Message) -> bool {
+        let Stage::Open(hold) = &self.stage else { return false };
+        let messages = match self.settings.framing {
+            Framing::Plain => {
+                carry(&hold.owner, |session, _| session.handle_message(hold.carrier, message));
+                return true;
+            }
+            Framing::SockJs => sockjs::read_frame(&message),
+        };
+        match messages {
+            Ok(messages) => {
+                let any = !messages.is_empty();
+                carry(&hold.owner, |session, _| {
+                    session.handle_heard(hold.carrier);
+                    messages.into_iter().for_each(|message| session.handle_message(hold.carrier, message));
+                });
+                any
+            }
+            Err(error) => {
+                tracing::debug!(target: "tsugi", %error, "a SockJS client sent no array of strings");
+                self.fail(&Close::because(CloseCode::SOCKJS_BROKEN, "Broken framing."));
+                false
+            }
         }
     }
 

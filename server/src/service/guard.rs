@@ -16,6 +16,8 @@ pub(crate) enum Kind {
     WebSocket,
     Poll,
     Post,
+    /// Any request of a SockJS session. Its clients cannot add headers, so what marks a poll of ours is not asked of them.
+    SockJs,
 }
 
 /// Whether the CSRF token was seen.
@@ -23,11 +25,12 @@ pub(crate) enum Kind {
 pub(crate) enum Csrf {
     /// It was right, or none is wanted.
     Settled,
-    /// A Tsugi WebSocket brings it in its hello; this is the right one.
+    /// A Tsugi WebSocket and a SockJS session bring it in their first message; this is the right one.
     InHello(String),
 }
 
 /// A request that may come in.
+#[derive(Clone)]
 pub(crate) struct Admitted {
     pub(crate) request: Arc<ConnectRequest>,
     pub(crate) identity: Identity,
@@ -64,6 +67,11 @@ impl Guard {
     /// From now on everything is refused with 503.
     pub(crate) fn close(&self) {
         self.closing.store(true, Ordering::Relaxed);
+    }
+
+    /// Which pages may connect.
+    pub(crate) fn origins(&self) -> &Origins {
+        &self.access.origins
     }
 
     /// 503, with a time to come back after.
@@ -112,6 +120,7 @@ impl Guard {
         match given_token(request) {
             Some(given) if same_token(given, &right) => Ok(Csrf::Settled),
             None if kind == Kind::WebSocket && asks_for_tsugi(request) => Ok(Csrf::InHello(right)),
+            None if kind == Kind::SockJs => Ok(Csrf::InHello(right)),
             _ => Err(bad()),
         }
     }

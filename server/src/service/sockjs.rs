@@ -1,0 +1,550 @@
+//! The service of SockJS: every route of the protocol, over the same sessions and carriers as everything else.
+//!
+//! What it serves is given: plain sockets and the event server are each an [`Opener`].
+
+mod answer;
+mod registry;
+mod route;
+
+use super::body::{self, Body, BodyError, BoxError};
+use super::guard::{Admitted, Guard, Kind};
+use super::{Answer, Endpoint, Handshake, Rules, Surface, admit, websocket};
+use crate::carrier::Hold;
+use crate::carrier::poll::{End, hold};
+use crate::carrier::stream::{Stream, wrap};
+use crate::carrier::ws::{Opening, Settings};
+use crate::config::{Origins, SockJsConfig, SockJsHeartbeat, SockJsProfile, SockJsTransport};
+use crate::error::{ConfigError, Refusal};
+use crate::session::{Owner, Place, Register, room, with};
+use answer::{Cors, Pages, decorate};
+use bytes::Bytes;
+use http::header::CONTENT_TYPE;
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
+use registry::{Entry, Found, OpenError, Registry};
+use route::{Route, Way};
+use std::convert::Infallible;
+use std::fmt;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+use tokio_util::task::TaskTracker;
+use tsugi_proto::framing::envelope::{
+    Callback, CallbackError, Envelope, JsonpGuard, eventsource_prelude, htmlfile_prelude, streaming_prelude,
+};
+use tsugi_proto::framing::sockjs::{self, ReadError};
+use tsugi_proto::session::{AfterClose, AfterLoss, Capacity, CarrierId, Config, Heartbeat, Profile, Rhythm, Transport};
+use tsugi_proto::{Close, CloseCode, Frame, Framing};
+
+/// How long a second receiver waits for the first to vanish before it is refused. A client that reconnects can overtake
+/// the end of its old connection.
+const GRACE: Duration = Duration::from_millis(200);
+/// How often it looks.
+const GRACE_STEP: Duration = Duration::from_millis(10);
+/// How long a body of messages waits for a session whose application is slow.
+const ROOM_WAIT: Duration = Duration::from_secs(30);
+/// How long an upgrade may take.
+const HANDSHAKE: Duration = Duration::from_secs(10);
+
+/// What SockJS carries: plain sockets, or events.
+pub(crate) trait Opener: Send + Sync + 'static {
+    fn guard(&self) -> &Arc<Guard>;
+    /// The tasks of its WebSockets, which shutdown waits for.
+    fn tasks(&self) -> &TaskTracker;
+    /// Bytes of one message on the raw WebSocket.
+    fn max_message(&self) -> usize;
+    /// What holds for sessions that live so long without a carrier.
+    fn session(&self, expire: Duration) -> Arc<Config>;
+    /// Begins a session. Called under a lock: it must not wait, and call no session.
+    fn open(self: Arc<Self>, admitted: Admitted, begin: Begin) -> Result<Arc<dyn Owner>, Refusal>;
+}
+
+/// What a new session is made of.
+pub(crate) struct Begin {
+    pub(crate) framing: Framing,
+    pub(crate) config: Arc<Config>,
+    pub(crate) place: Option<Place>,
+}
+
+/// SockJS, over which sockets or events are mounted: the service for the clients of that name, on every transport they
+/// have. Made by [`Sockets::sockjs`](crate::Sockets::sockjs) and [`Server::sockjs`](crate::Server::sockjs).
+///
+/// Mount it with a prefix: in axum, `Router::new().nest_service("/echo", sockets.sockjs())`. It sees the path below the
+/// prefix; see [`SockJs::at`] for a router that takes nothing away. Cloning is cheap, and every clone has the same
+/// sessions.
+///
+/// Same origin by default, as everything here. What no origin rule can protect (the iframe page, `htmlfile` and `jsonp`)
+/// is there only with [`Origins::Any`].
+#[derive(Clone)]
+pub struct SockJs {
+    inner: Arc<Inner>,
+    prefix: Option<Arc<str>>,
+}
+
+struct Inner {
+    opener: Arc<dyn Opener>,
+    config: SockJsConfig,
+    registry: Arc<Registry>,
+    pages: Pages,
+    profiles: Profiles,
+    /// For sessions that end with their WebSocket, and for those that wait for a receiver.
+    socket_session: Arc<Config>,
+    http_session: Arc<Config>,
+}
+
+/// A profile for each kind of carrier.
+struct Profiles {
+    websocket: Arc<Profile>,
+    raw: Arc<Profile>,
+    stream: Arc<Profile>,
+    poll: Arc<Profile>,
+}
+
+impl fmt::Debug for SockJs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("SockJs").field("config", &self.inner.config).finish_non_exhaustive()
+    }
+}
+
+impl SockJs {
+    pub(crate) fn new(opener: Arc<dyn Opener>, config: SockJsConfig) -> Result<Self, ConfigError> {
+        config.check()?;
+        let inner = Inner {
+            registry: Registry::new(config.disconnect_delay, config.max_sessions),
+            pages: Pages::new(&config),
+            profiles: Profiles::new(&config),
+            socket_session: opener.session(Duration::ZERO),
+            http_session: opener.session(config.disconnect_delay),
+            opener,
+            config,
+        };
+        Ok(Self { inner: Arc::new(inner), prefix: None })
+    }
+
+    /// Tells the service where it is mounted, for a router that leaves the path whole. What is not below the prefix is a
+    /// 404. The prefix begins with a slash and does not end with one.
+    ///
+    /// axum's `nest_service` takes the prefix away, and one slash too many with it: `/echo//info` is found there as if it
+    /// were `/echo/info`. That harms nobody; where the protocol must be kept to the letter, mount the whole path:
+    ///
+    /// ```
+    /// # use tsugi::{Socket, SocketConfig, Sockets};
+    /// # let echo = Sockets::new(SocketConfig::default(), |_: Socket| async { Ok::<(), tsugi::BoxError>(()) });
+    /// let echo = echo.sockjs().at("/echo");
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route_service("/echo", echo.clone())
+    ///     .route_service("/echo/", echo.clone())
+    ///     .route_service("/echo/{*rest}", echo);
+    /// ```
+    #[must_use]
+    pub fn at(mut self, prefix: &str) -> Self {
+        self.prefix = Some(prefix.trim_end_matches('/').into());
+        self
+    }
+}
+
+impl Profiles {
+    fn new(config: &SockJsConfig) -> Self {
+        let (ping, beat) = (Frame::ping(b""), sockjs::heartbeat());
+        let (frames, timeout) = match config.websocket_heartbeat {
+            SockJsHeartbeat::Both => (vec![ping.clone(), beat.clone()], Some(config.ping_timeout)),
+            SockJsHeartbeat::Ping => (vec![ping.clone()], Some(config.ping_timeout)),
+            SockJsHeartbeat::Frame => (vec![beat.clone()], None),
+        };
+        let heartbeat = |frames, timeout| Heartbeat {
+            every: config.heartbeat,
+            rhythm: Rhythm::Always,
+            timeout,
+            frames,
+            close: Close::because(CloseCode::SOCKJS_BROKEN, "No response from heartbeat"),
+        };
+        let profile = |transport, capacity, heartbeat| Profile {
+            transport,
+            capacity,
+            heartbeat: Some(heartbeat),
+            window: Duration::ZERO,
+            grace: if transport == Transport::WebSocket { Duration::ZERO } else { config.disconnect_delay },
+            after_loss: AfterLoss::End,
+        };
+        let websocket = heartbeat(frames, timeout);
+        let raw = heartbeat(vec![ping], Some(config.ping_timeout));
+        let http = heartbeat(vec![beat], None);
+        Self {
+            websocket: Arc::new(profile(Transport::WebSocket, Capacity::Unlimited, websocket)),
+            raw: Arc::new(profile(Transport::WebSocket, Capacity::Unlimited, raw)),
+            stream: Arc::new(profile(Transport::Poll, Capacity::Unlimited, http.clone())),
+            poll: Arc::new(profile(Transport::Poll, Capacity::One, http)),
+        }
+    }
+}
+
+impl Inner {
+    /// Whether a route is there with these options.
+    fn offers(&self, route: &Route) -> bool {
+        let open = *self.opener.guard().origins() == Origins::Any;
+        let needs_open =
+            matches!(route, Route::Iframe | Route::Session(_, Way::HtmlFile | Way::Jsonp | Way::JsonpSend));
+        let offered = route.transport().is_none_or(|transport| self.config.transports.contains(&transport));
+        offered && (open || !needs_open)
+    }
+
+    fn has_websocket(&self) -> bool {
+        self.config.transports.contains(&SockJsTransport::WebSocket)
+    }
+
+    async fn serve<B>(self: Arc<Self>, request: Request<B>, prefix: &str) -> Response<Body>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let (head, body) = request.into_parts();
+        let path = head.uri.path().strip_prefix(prefix);
+        let Some(route) = path.and_then(Route::of).filter(|route| self.offers(route)) else {
+            return answer::not_found();
+        };
+        if !route.allows(&head.method) {
+            return answer::not_allowed(route.methods());
+        }
+        let cors = Cors::of(&route, self.opener.guard().origins(), self.config.profile, &head.headers);
+        let cookie = self.cookie(&route, &head);
+        let mut response = match self.answer(route, head, body).await {
+            Ok(response) => response,
+            Err(refusal) => answer::refused(refusal),
+        };
+        decorate(response.headers_mut(), &cors, cookie);
+        response
+    }
+
+    fn cookie(&self, route: &Route, head: &Parts) -> Option<HeaderValue> {
+        if route.has_cookie(&head.method) { answer::cookie(&self.config.session_cookie, head) } else { None }
+    }
+
+    async fn answer<B>(self: Arc<Self>, route: Route, head: Parts, body: B) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        if head.method == Method::OPTIONS {
+            return Ok(answer::preflight(&route, &head.headers));
+        }
+        match route {
+            Route::Greeting => Ok(answer::text(StatusCode::OK, "Welcome to SockJS!\n")),
+            Route::Info => self.info(),
+            Route::Iframe => Ok(self.pages.iframe(&head.headers)),
+            Route::RawWebSocket => self.websocket(head, Framing::Plain).await,
+            Route::Session(id, way) => match way {
+                Way::WebSocket => self.websocket(head, Framing::SockJs).await,
+                Way::XhrSend | Way::JsonpSend => self.send(&id, way, head, body).await,
+                _ => self.receive(&id, way, head).await,
+            },
+        }
+    }
+
+    fn info(&self) -> Result<Response<Body>, Refusal> {
+        let entropy = getrandom::u32().map_err(|error| {
+            tracing::error!(target: "tsugi", %error, "the system gives no random numbers");
+            Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "No random numbers")
+        })?;
+        let open = *self.opener.guard().origins() != Origins::Same;
+        Ok(answer::info(&self.config, self.has_websocket(), open, entropy))
+    }
+
+    async fn websocket(self: Arc<Self>, mut head: Parts, framing: Framing) -> Result<Response<Body>, Refusal> {
+        let Some(handshake) = Handshake::of(&head)? else {
+            return Err(Refusal::new(StatusCode::BAD_REQUEST, "Can \"Upgrade\" only to \"WebSocket\"."));
+        };
+        head.extensions.insert(match framing {
+            Framing::Plain => SockJsTransport::RawWebSocket,
+            Framing::SockJs => SockJsTransport::WebSocket,
+        });
+        websocket(Arc::new(Bridge { inner: self, framing }), head, handshake).await
+    }
+
+    async fn admit(&self, mut head: Parts, transport: Option<SockJsTransport>) -> Result<Admitted, Refusal> {
+        if let Some(transport) = transport {
+            head.extensions.insert(transport);
+        }
+        admit(self.opener.guard(), Surface::SockJs, head, &[], Kind::SockJs).await
+    }
+
+    // Sending: messages of the client in a body.
+
+    async fn send<B>(&self, id: &str, way: Way, head: Parts, body: B) -> Result<Response<Body>, Refusal>
+    where
+        B: http_body::Body + Send + 'static,
+        B::Data: Send,
+        B::Error: Into<BoxError>,
+    {
+        let media = media_type(&head.headers);
+        let admitted = self.admit(head, None).await?;
+        let body = body::read(body, self.config.max_body).await.map_err(|error| match error {
+            BodyError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"),
+            BodyError::Broken => Refusal::new(StatusCode::BAD_REQUEST, "Body cut short"),
+        })?;
+        let payload = payload_of(way, &media, body).ok_or(ReadError::Empty).and_then(|payload| sockjs::read(&payload));
+        let messages = payload.map_err(|error| match error {
+            ReadError::TooMany => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Too many messages"),
+            // The status is the protocol's (sockjs.md 8.4).
+            error => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
+        })?;
+        let Found::Live(entry) = self.registry.find(id) else { return Ok(answer::not_found()) };
+        if entry.user.as_ref() != admitted.identity.id() {
+            return Ok(answer::not_found());
+        }
+        if tokio::time::timeout(ROOM_WAIT, room(&entry.owner)).await.is_err() {
+            return Err(self.opener.guard().busy("Too many messages wait already"));
+        }
+        with(&entry.owner, |session, _| session.handle_posted(messages));
+        Arc::clone(&entry.owner).readable();
+        Ok(if way == Way::JsonpSend {
+            answer::jsonp_sent(self.config.profile)
+        } else {
+            answer::sent(self.config.profile)
+        })
+    }
+
+    // Receiving: a response that carries frames of the session.
+
+    async fn receive(self: Arc<Self>, id: &str, way: Way, head: Parts) -> Result<Response<Body>, Refusal> {
+        let transport = Route::Session(id.into(), way).transport();
+        let admitted = self.admit(head, transport).await?;
+        let receiver = Receiver::of(way, &admitted, self.config.profile)?;
+        let profile = if receiver.prelude.is_some() { &self.profiles.stream } else { &self.profiles.poll };
+        let (frame, held) = match self.attach(id, admitted, profile).await? {
+            Attached::Holds(hold) => (None, Some(hold)),
+            Attached::Told(close) => (Some(sockjs::close(&close)), None),
+        };
+        let Receiver { prelude, envelope, content_type } = receiver;
+        let body = match (prelude, held) {
+            (Some(prelude), Some(held)) => {
+                Body::stream(Stream::new(held, envelope, prelude, self.config.response_limit))
+            }
+            (Some(prelude), None) => Body::stream(Stream::farewell(envelope, prelude, frame.as_ref())),
+            (None, held) => {
+                let frame = match held {
+                    Some(held) => poll(held).await,
+                    None => frame.unwrap_or_else(sockjs::heartbeat),
+                };
+                Body::full(wrap(&envelope, &frame))
+            }
+        };
+        Ok(answer::receiving(way, content_type, self.config.profile, body))
+    }
+
+    /// Makes a receiver its session's own, or says what it is told instead.
+    async fn attach(
+        self: &Arc<Self>,
+        id: &str,
+        admitted: Admitted,
+        profile: &Arc<Profile>,
+    ) -> Result<Attached, Refusal> {
+        let deadline = tokio::time::Instant::now() + GRACE;
+        let user = admitted.identity.id().cloned();
+        loop {
+            let found = self.registry.find_or_open(id, user.as_ref(), || self.open(id, admitted.clone()));
+            let entry = match found {
+                Ok(Found::Live(entry)) if entry.user == user => entry,
+                Ok(Found::Closed(close)) => return Ok(Attached::Told(close)),
+                Ok(Found::Live(_) | Found::Nothing) => {
+                    let close = Close::because(CloseCode::SOCKJS_INTERRUPTED, "Connection interrupted");
+                    return Ok(Attached::Told(close));
+                }
+                Err(OpenError::Refused(refusal)) => return Err(refusal),
+                Err(OpenError::Full) => return Err(self.opener.guard().busy("Too many sessions")),
+            };
+            if let Some(carrier) = try_attach(&entry, profile) {
+                return Ok(Attached::Holds(Hold { owner: Arc::clone(&entry.owner), carrier }));
+            }
+            if tokio::time::Instant::now() >= deadline {
+                return Ok(Attached::Told(Close::because(
+                    CloseCode::SOCKJS_STILL_OPEN,
+                    "Another connection still open",
+                )));
+            }
+            // Ends at the deadline at the latest, or with the request.
+            tokio::time::sleep(GRACE_STEP).await;
+        }
+    }
+
+    fn open(&self, id: &str, admitted: Admitted) -> Result<Arc<dyn Owner>, Refusal> {
+        let register: Arc<dyn Register> = Arc::<Registry>::clone(&self.registry);
+        let begin = Begin {
+            framing: Framing::SockJs,
+            config: Arc::clone(&self.http_session),
+            place: Some(Place { register, name: id.into() }),
+        };
+        Arc::clone(&self.opener).open(admitted, begin)
+    }
+}
+
+/// What came of a receiver.
+enum Attached {
+    /// It has its session.
+    Holds(Hold),
+    /// It gets this close, and the session, if there is one, does not notice.
+    Told(Close),
+}
+
+/// `None` while another receiver has the session.
+fn try_attach(entry: &Entry, profile: &Arc<Profile>) -> Option<CarrierId> {
+    with(&entry.owner, |session, now| {
+        if session.is_closed() || session.carrier().is_some() {
+            return None;
+        }
+        let greeting = entry.is_first().then(sockjs::open);
+        Some(session.attach(now, Arc::clone(profile), greeting))
+    })
+}
+
+/// The one frame of a poll.
+async fn poll(held: Hold) -> Frame {
+    let brought = hold(held).await;
+    let close = match brought.end {
+        End::Closed(close) => close,
+        // Whoever gets no frame asks again at once, and for ever.
+        End::Full | End::Fenced => Close::because(CloseCode::SOCKJS_INTERRUPTED, "Connection interrupted"),
+    };
+    brought.frames.into_iter().next().unwrap_or_else(|| sockjs::close(&close))
+}
+
+/// How a response carries frames.
+struct Receiver {
+    /// Streams have one, polls have none.
+    prelude: Option<Bytes>,
+    envelope: Envelope,
+    content_type: &'static str,
+}
+
+impl Receiver {
+    fn of(way: Way, admitted: &Admitted, profile: SockJsProfile) -> Result<Self, Refusal> {
+        let script = "application/javascript; charset=UTF-8";
+        let receiver = |prelude, envelope, content_type| Self { prelude, envelope, content_type };
+        Ok(match way {
+            Way::XhrStreaming => receiver(Some(streaming_prelude()), Envelope::Line, script),
+            Way::EventSource => {
+                let content_type = match profile {
+                    SockJsProfile::Current => "text/event-stream",
+                    SockJsProfile::V0_3_3 => "text/event-stream; charset=UTF-8",
+                };
+                receiver(Some(eventsource_prelude()), Envelope::EventSource, content_type)
+            }
+            Way::HtmlFile => {
+                let page = htmlfile_prelude(&callback(admitted)?);
+                receiver(Some(page), Envelope::HtmlFile, "text/html; charset=UTF-8")
+            }
+            Way::Jsonp => {
+                let guard = match profile {
+                    SockJsProfile::Current => JsonpGuard::Comment,
+                    SockJsProfile::V0_3_3 => JsonpGuard::Bare,
+                };
+                receiver(None, Envelope::Jsonp(callback(admitted)?, guard), script)
+            }
+            _ => receiver(None, Envelope::Line, script),
+        })
+    }
+}
+
+/// The function of the client's page, named once, as `c` or `callback`.
+fn callback(admitted: &Admitted) -> Result<Callback, Refusal> {
+    let mut named = admitted.request.params().filter(|(name, _)| matches!(*name, "c" | "callback"));
+    let callback = match (named.next(), named.next()) {
+        (None, _) => Err(CallbackError::Missing),
+        (Some((_, name)), None) => Callback::new(name),
+        (Some(_), Some(_)) => Err(CallbackError::Invalid),
+    };
+    // The status is the protocol's (sockjs.md 10.2).
+    callback.map_err(|error| Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()))
+}
+
+/// A media type without its parameters.
+fn media_type(headers: &HeaderMap) -> String {
+    let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    value.split(';').next().unwrap_or_default().trim().to_ascii_lowercase()
+}
+
+/// The JSON in a body. A form of another site can be posted without asking, so what forms can send is taken only where
+/// the protocol says so (sockjs.md 8.3, 12.2).
+fn payload_of(way: Way, media: &str, body: Bytes) -> Option<Bytes> {
+    match (way, media) {
+        (Way::JsonpSend, "application/x-www-form-urlencoded") => {
+            let found = form_urlencoded::parse(&body).find(|(name, _)| name == "d")?;
+            Some(Bytes::from(found.1.into_owned()))
+        }
+        (Way::JsonpSend, "" | "text/plain") => Some(body),
+        (Way::JsonpSend, _) | (_, "application/x-www-form-urlencoded" | "multipart/form-data") => None,
+        _ => Some(body),
+    }
+}
+
+/// The two WebSockets of SockJS as an endpoint of the common service.
+struct Bridge {
+    inner: Arc<Inner>,
+    framing: Framing,
+}
+
+impl Endpoint for Bridge {
+    fn guard(&self) -> &Arc<Guard> {
+        self.inner.opener.guard()
+    }
+
+    fn rules(&self) -> Rules {
+        let max_message = match self.framing {
+            Framing::Plain => self.inner.opener.max_message(),
+            Framing::SockJs => self.inner.config.max_body,
+        };
+        let settings = Settings { max_message, after_close: AfterClose::End, framing: self.framing };
+        Rules { settings, max_body: 0, handshake: HANDSHAKE, surface: Surface::SockJs }
+    }
+
+    fn tasks(&self) -> &TaskTracker {
+        self.inner.opener.tasks()
+    }
+
+    fn choose_protocol(&self, _: &HeaderMap) -> Option<HeaderValue> {
+        None
+    }
+
+    /// The session id of a WebSocket's path means nothing: the socket is the session.
+    fn websocket(self: Arc<Self>, admitted: Admitted) -> Result<Opening, Refusal> {
+        let config = Arc::clone(&self.inner.socket_session);
+        let begin = Begin { framing: self.framing, config, place: None };
+        let owner = Arc::clone(&self.inner.opener).open(admitted, begin)?;
+        let (profile, greeting) = match self.framing {
+            Framing::Plain => (&self.inner.profiles.raw, None),
+            Framing::SockJs => (&self.inner.profiles.websocket, Some(sockjs::open())),
+        };
+        let carrier = with(&owner, |session, now| session.attach(now, Arc::clone(profile), greeting));
+        Ok(Opening::Attached(Hold { owner, carrier }))
+    }
+
+    fn poll(self: Arc<Self>, _: Admitted) -> Answer {
+        Box::pin(async { Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is a WebSocket")) })
+    }
+
+    fn post(self: Arc<Self>, _: Admitted, _: Bytes) -> Answer {
+        Box::pin(async { Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "This is a WebSocket")) })
+    }
+}
+
+impl<B> tower_service::Service<Request<B>> for SockJs
+where
+    B: http_body::Body + Send + 'static,
+    B::Data: Send,
+    B::Error: Into<BoxError>,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = Pin<Box<dyn Future<Output = Result<Self::Response, Infallible>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let Self { inner, prefix } = self.clone();
+        Box::pin(async move { Ok(inner.serve(request, prefix.as_deref().unwrap_or_default()).await) })
+    }
+}
