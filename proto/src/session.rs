@@ -6,14 +6,17 @@
 //! A driver's duty: after any call, drain [`Session::poll_transmit`] for the attached carrier (as far as that carrier
 //! can write) and [`Session::poll_event`], then sleep until [`Session::poll_timeout`].
 
+mod heartbeat;
 mod outcome;
 mod profile;
 mod queue;
+mod resume;
 mod timer;
 
 pub use outcome::{AfterClose, CarrierId, Closed, ClosedBy, QueueFull, SendError, SessionEvent, Transmit};
 pub use profile::{AfterLoss, Capacity, Config, Heartbeat, Joiner, Profile, Rhythm, Transport};
 pub use queue::{EncodedEvent, Flush, Item};
+pub use resume::{Desync, Gap, Resumed};
 pub use timer::Timer;
 
 use crate::close::{Close, CloseCode};
@@ -21,6 +24,7 @@ use crate::framing::Frame;
 use crate::message::Message;
 use crate::time::Instant;
 use queue::{Queue, Run};
+use resume::Kept;
 use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
@@ -50,6 +54,10 @@ pub struct Session {
     config: Arc<Config>,
     state: State,
     queue: Queue,
+    /// Goes out before anything that waits.
+    greeting: Option<Box<Frame>>,
+    /// What may have to be sent again; `None` for peers that cannot tell what they have.
+    kept: Option<Box<Kept>>,
     inbox: VecDeque<Message>,
     attached: Option<Attached>,
     next_carrier: u32,
@@ -72,6 +80,8 @@ impl Session {
             config,
             state: State::Open,
             queue: Queue::default(),
+            greeting: None,
+            kept: None,
             inbox: VecDeque::new(),
             attached: None,
             next_carrier: 0,
@@ -152,10 +162,8 @@ impl Session {
         }
         let transport = profile.transport;
         self.attached = Some(Attached { id, profile, heard: false, written: 0 });
-        if let Some(greeting) = greeting {
-            self.queue.push_front(Item::Message(greeting));
-        }
-        self.due = !self.queue.is_empty() || self.is_closing();
+        self.greeting = greeting.map(Box::new);
+        self.due = !self.is_drained() || self.is_closing();
         if self.online != Some(transport) && !self.is_closed() {
             self.online = Some(transport);
             self.events.push_back(SessionEvent::Online(transport));
@@ -196,8 +204,8 @@ impl Session {
             _ => Duration::ZERO,
         };
         self.queue.push(item);
-        if self.queue.len() > self.config.max_queue_items || self.queue.bytes() > self.config.max_queue_bytes {
-            self.abort(Close::because(CloseCode::QUEUE_FULL, "queue full"));
+        if self.is_overfull() {
+            self.overflow(now);
             return Err(QueueFull.into());
         }
         if window.is_zero() {
@@ -230,6 +238,8 @@ impl Session {
     pub fn abort(&mut self, close: Close) {
         if !self.is_closed() {
             self.queue.clear();
+            self.greeting = None;
+            self.kept = None;
             self.inbox.clear();
             self.due = true;
             match self.attached {
@@ -363,26 +373,49 @@ impl Session {
         }
     }
 
-    /// The only place where queued items become frames.
+    /// The only place where queued items become frames. What must be sent again goes before them, and a greeting before all.
     fn flush(&mut self) -> Option<Frame> {
-        let frame = match self.queue.take_run()? {
-            Run::Frame(frame) => frame,
-            Run::Batch(bodies) => self.config.joiner.join(&bodies),
+        let again = |kept: &mut Option<Box<Kept>>| kept.as_mut().and_then(|kept| kept.again());
+        let frame = match self.greeting.take() {
+            Some(greeting) => *greeting,
+            None => match again(&mut self.kept) {
+                Some(frame) => frame,
+                None => self.flush_queue()?,
+            },
         };
-        if self.queue.is_empty() {
+        if self.is_drained() {
             self.timers.stop(Timer::Flush);
             self.due = self.is_closing();
         }
         Some(frame)
     }
 
+    fn flush_queue(&mut self) -> Option<Frame> {
+        let (frame, items) = match self.queue.take_run()? {
+            Run::Control(frame) => (frame, 0),
+            Run::Frame(frame) => (frame, 1),
+            Run::Batch(bodies) => (self.config.joiner.join(&bodies), bodies.len() as u64),
+        };
+        if let Some(kept) = self.kept.as_mut().filter(|_| items > 0) {
+            kept.keep(&frame, items);
+        }
+        Some(frame)
+    }
+
+    /// Whether there is nothing for the carrier to take.
+    fn is_drained(&self) -> bool {
+        let again = self.kept.as_ref().is_some_and(|kept| kept.has_more());
+        self.greeting.is_none() && !again && self.queue.is_empty()
+    }
+
     fn transmit(&mut self, now: Instant, frame: Frame) -> Transmit {
+        let drained = self.is_drained();
         let Some(attached) = &mut self.attached else { return Transmit::Fenced };
         attached.written += frame.len();
         let last = match attached.profile.capacity {
             Capacity::Unlimited => false,
             Capacity::One => true,
-            Capacity::Bytes(most) => self.queue.is_empty() || attached.written >= most,
+            Capacity::Bytes(most) => drained || attached.written >= most,
         };
         if last {
             self.release(now);
@@ -399,45 +432,6 @@ impl Session {
         if self.config.expire.is_zero() {
             self.expire();
         }
-    }
-
-    fn heartbeat(&mut self, now: Instant) {
-        let Some(attached) = &mut self.attached else { return };
-        let Some(heartbeat) = &attached.profile.heartbeat else { return };
-        match (heartbeat.rhythm, heartbeat.timeout) {
-            (Rhythm::WhenIdle, _) if std::mem::take(&mut attached.heard) => {
-                return self.timers.set(Timer::Heartbeat, now + heartbeat.every);
-            }
-            (Rhythm::WhenIdle, Some(timeout)) => self.timers.set(Timer::Pong, now + timeout),
-            (_, None) => self.timers.set(Timer::Heartbeat, now + heartbeat.every),
-            (Rhythm::Always, Some(timeout)) => {
-                self.timers.set(Timer::Heartbeat, now + heartbeat.every);
-                if !self.timers.is_set(Timer::Pong) {
-                    attached.heard = false;
-                    self.timers.set(Timer::Pong, now + timeout);
-                }
-            }
-        }
-        // While the carrier cannot write, what waits tells the peer as much; heartbeats must not heap up behind it.
-        if !self.due || self.queue.is_empty() {
-            self.queue.extend(heartbeat.frames.iter().cloned().map(Item::Message));
-            self.due = true;
-        }
-    }
-
-    /// Sente's rhythm: after a ping the whole timeout is waited for, then a new window begins (sente.md 9.5).
-    fn pong_due(&mut self, now: Instant) {
-        let Some(attached) = &mut self.attached else { return };
-        let Some(heartbeat) = &attached.profile.heartbeat else { return };
-        if std::mem::take(&mut attached.heard) {
-            if heartbeat.rhythm == Rhythm::WhenIdle {
-                self.timers.set(Timer::Heartbeat, now + heartbeat.every);
-            }
-            return;
-        }
-        // The peer may only be unreachable on this carrier: the carrier ends, the session goes on without one.
-        let close = heartbeat.close.clone();
-        self.drop_carrier(now, close);
     }
 
     fn go_offline(&mut self) {
@@ -461,6 +455,8 @@ impl Session {
         self.state = State::Closed;
         self.timers.stop_all();
         self.queue.clear();
+        self.greeting = None;
+        self.kept = None;
         self.go_offline();
         self.events.push_back(SessionEvent::Closed(Closed { close, by }));
     }

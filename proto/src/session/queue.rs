@@ -27,8 +27,10 @@ pub enum Flush {
 /// One queued thing.
 #[derive(Clone, Debug)]
 pub enum Item {
-    /// A reply, a handshake, an application's message: leaves at once, in a frame of its own.
+    /// A reply, an application's message: leaves at once, in a frame of its own.
     Message(Frame),
+    /// A word of the protocol, such as a ping: leaves like a message, has no number, and is never sent again.
+    Control(Frame),
     /// An event.
     Event(Arc<EncodedEvent>, Flush),
 }
@@ -36,9 +38,13 @@ pub enum Item {
 impl Item {
     fn len(&self) -> usize {
         match self {
-            Self::Message(frame) => frame.len(),
+            Self::Message(frame) | Self::Control(frame) => frame.len(),
             Self::Event(event, _) => event.frame.len(),
         }
+    }
+
+    fn is_numbered(&self) -> bool {
+        !matches!(self, Self::Control(_))
     }
 }
 
@@ -48,7 +54,10 @@ const BATCH_BYTES: usize = 256 * 1024;
 
 /// What the head of the queue makes as one frame.
 pub(super) enum Run {
+    Control(Frame),
+    /// One item.
     Frame(Frame),
+    /// As many items as there are bodies.
     Batch(Vec<Bytes>),
 }
 
@@ -72,6 +81,11 @@ impl Queue {
         self.bytes
     }
 
+    /// Items that have, or would get, a number.
+    pub(super) fn numbered(&self) -> u64 {
+        self.items.iter().filter(|item| item.is_numbered()).count() as u64
+    }
+
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.len();
         self.items.push_back(item);
@@ -81,11 +95,6 @@ impl Queue {
         items.into_iter().for_each(|item| self.push(item));
     }
 
-    pub(super) fn push_front(&mut self, item: Item) {
-        self.bytes += item.len();
-        self.items.push_front(item);
-    }
-
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -93,6 +102,7 @@ impl Queue {
     /// Takes one frame's worth from the head: a message, or the events before the next message, flush or bound.
     pub(super) fn take_run(&mut self) -> Option<Run> {
         let run = match self.pop()? {
+            Item::Control(frame) => Run::Control(frame),
             Item::Message(frame) => Run::Frame(frame),
             Item::Event(first, Flush::Now) => Run::Frame(first.frame.clone()),
             Item::Event(first, Flush::Batched) => self.gather(&first),

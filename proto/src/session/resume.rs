@@ -1,0 +1,196 @@
+//! What was sent and not yet acknowledged, kept so that another carrier can bring it again.
+//!
+//! Items are events and replies, numbered from 1 in the order in which they are first sent. A frame holds whole items, so
+//! frames are what is kept; each is the shared one that was sent.
+
+use super::Session;
+use crate::close::{Close, CloseCode};
+use crate::framing::Frame;
+use crate::time::Instant;
+use std::collections::VecDeque;
+use thiserror::Error;
+
+/// Items that the peer will never get, and is told of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The first of them.
+    pub from: u64,
+    /// The last of them.
+    pub to: u64,
+}
+
+/// How a session goes on after [`Session::resume`](super::Session::resume).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Resumed {
+    /// The number of the item that is sent next.
+    pub next: u64,
+    /// What lies between what the peer has and that; `None` when nothing does.
+    pub gap: Option<Gap>,
+}
+
+/// The peer acknowledged what it was never sent: the two ends count differently.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("item {received} was acknowledged, but only {sent} were sent")]
+pub struct Desync {
+    /// What the peer claims to have.
+    pub received: u64,
+    /// What was sent.
+    pub sent: u64,
+}
+
+/// Sent frames, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct Kept {
+    frames: VecDeque<(Frame, u64)>,
+    /// How many of the frames the attached carrier has.
+    given: usize,
+    /// How many items are no longer kept: acknowledged, or lost.
+    gone: u64,
+    items: u64,
+    bytes: usize,
+}
+
+impl Kept {
+    /// How many items were numbered.
+    pub(super) fn numbered(&self) -> u64 {
+        self.gone + self.items
+    }
+
+    pub(super) fn items(&self) -> usize {
+        usize::try_from(self.items).unwrap_or(usize::MAX)
+    }
+
+    pub(super) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
+    /// A frame that goes out for the first time, and is not to be sent again on this carrier.
+    pub(super) fn keep(&mut self, frame: &Frame, items: u64) {
+        self.items += items;
+        self.bytes += frame.len();
+        self.frames.push_back((frame.clone(), items));
+        self.given = self.frames.len();
+    }
+
+    /// Whether something is to be sent again.
+    pub(super) fn has_more(&self) -> bool {
+        self.given < self.frames.len()
+    }
+
+    /// The next frame to be sent again.
+    pub(super) fn again(&mut self) -> Option<Frame> {
+        let (frame, _) = self.frames.get(self.given)?;
+        self.given += 1;
+        Some(frame.clone())
+    }
+
+    /// Forgets what the peer has.
+    pub(super) fn acknowledge(&mut self, received: u64) -> Result<(), Desync> {
+        let sent = self.numbered();
+        if received > sent {
+            return Err(Desync { received, sent });
+        }
+        while self.frames.front().is_some_and(|(_, items)| self.gone + items <= received) {
+            self.forget_oldest();
+        }
+        if self.frames.is_empty() {
+            self.frames = VecDeque::new();
+        }
+        Ok(())
+    }
+
+    /// Makes everything that is still kept go out again.
+    pub(super) fn rewind(&mut self, received: u64) -> Result<Resumed, Desync> {
+        self.acknowledge(received)?;
+        self.given = 0;
+        let gap = (received < self.gone).then_some(Gap { from: received + 1, to: self.gone });
+        Ok(Resumed { next: self.gone + 1, gap })
+    }
+
+    /// Gives up the oldest frame that the carrier has, to make room. Whether there was one.
+    pub(super) fn give_up_oldest(&mut self) -> bool {
+        let can = self.given > 0;
+        if can {
+            self.forget_oldest();
+        }
+        can
+    }
+
+    /// Gives everything up, and so many items with it that were never sent.
+    pub(super) fn give_up(&mut self, unsent: u64) {
+        *self = Self { gone: self.numbered() + unsent, ..Self::default() };
+    }
+
+    fn forget_oldest(&mut self) {
+        if let Some((frame, items)) = self.frames.pop_front() {
+            self.gone += items;
+            self.items -= items;
+            self.bytes -= frame.len();
+            self.given = self.given.saturating_sub(1);
+        }
+    }
+}
+
+impl Session {
+    /// Items sent and not yet acknowledged.
+    #[must_use]
+    pub fn unacknowledged(&self) -> usize {
+        self.kept.as_ref().map_or(0, |kept| kept.items())
+    }
+
+    /// How many items were given a number.
+    #[must_use]
+    pub fn numbered(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.numbered())
+    }
+
+    /// From now on, what is sent is numbered, and kept until the peer has acknowledged it.
+    pub fn keep(&mut self) {
+        self.kept.get_or_insert_default();
+    }
+
+    /// The peer comes back and has every item up to this number: what it lacks goes out again, on the carrier that is
+    /// attached next.
+    ///
+    /// # Errors
+    /// When it has what was never sent. Nothing is changed; the session cannot go on with this peer.
+    pub fn resume(&mut self, received: u64) -> Result<Resumed, Desync> {
+        self.kept.get_or_insert_default().rewind(received)
+    }
+
+    /// The peer has every item up to this number.
+    ///
+    /// # Errors
+    /// When it has what was never sent. Nothing is changed.
+    pub fn acknowledge(&mut self, received: u64) -> Result<(), Desync> {
+        match &mut self.kept {
+            Some(kept) => kept.acknowledge(received),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether what waits exceeds the bounds. What was sent and waits for its acknowledgement is given up first, oldest
+    /// first: the peer most likely has it.
+    pub(super) fn is_overfull(&mut self) -> bool {
+        let (items, bytes) = (self.config.max_queue_items, self.config.max_queue_bytes);
+        loop {
+            let (kept_items, kept_bytes) = self.kept.as_ref().map_or((0, 0), |kept| (kept.items(), kept.bytes()));
+            if self.queue.len() + kept_items <= items && self.queue.bytes() + kept_bytes <= bytes {
+                return false;
+            }
+            if !self.kept.as_mut().is_some_and(|kept| kept.give_up_oldest()) {
+                return true;
+            }
+        }
+    }
+
+    /// A session that can be resumed goes on after a gap, of which its peer is told; any other is over.
+    pub(super) fn overflow(&mut self, now: Instant) {
+        let close = Close::because(CloseCode::QUEUE_FULL, "queue full");
+        let Some(kept) = &mut self.kept else { return self.abort(close) };
+        kept.give_up(self.queue.numbered());
+        self.queue.clear();
+        self.due = false;
+        self.drop_carrier(now, close);
+    }
+}
