@@ -12,6 +12,7 @@ mod carrier;
 mod config;
 mod handshake;
 mod inbox;
+mod ledger;
 mod life;
 mod output;
 mod path;
@@ -25,7 +26,7 @@ pub use config::{BadClientId, Config, REQUEST_TIMEOUT, Wire};
 pub use output::{ExchangeId, Method, Output, Path, Request};
 pub use path::{Paths, Verdict};
 pub use pending::{Failure, Reply, RequestError, RequestId};
-pub use state::{Loss, Open, Outcome, Reason, State};
+pub use state::{Gap, GapReason, Loss, Open, Outcome, Reason, State};
 
 use crate::close::{Close, CloseCode};
 use crate::codec::EncodeError;
@@ -36,6 +37,7 @@ use crate::time::Instant;
 use crate::value::Value;
 use bytes::Bytes;
 use carrier::{Carrier, Link};
+use ledger::Ledger;
 use output::{Desk, Parcel};
 use path::PathManager;
 use pending::Pending;
@@ -118,6 +120,8 @@ pub struct Connection {
     live: Option<Carrier>,
     /// What is being opened: instead of a live carrier, or, while polling, to take over from it.
     candidate: Option<Carrier>,
+    /// What the session's server sent has arrived up to here.
+    ledger: Ledger,
     /// Accepted, and certainly not sent: goes out first on the next carrier. Bounded by the queue it came from.
     outbox: VecDeque<Parcel>,
     attempts: u32,
@@ -145,6 +149,7 @@ impl Connection {
             data: Value::Nil,
             live: None,
             candidate: None,
+            ledger: Ledger::default(),
             outbox: VecDeque::new(),
             attempts: 0,
             violations: 0,
@@ -310,7 +315,9 @@ impl Connection {
             self.answered(now, path, exchange, Err(Loss::because(Reason::Timeout, "no answer in time")));
         }
         self.carriers_due(now);
-        self.hand_over(now);
+        if self.ledger.is_late(now) {
+            self.acknowledge();
+        }
     }
 
     // What to do now.
@@ -324,7 +331,8 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let carriers = [&self.live, &self.candidate].into_iter().flatten().filter_map(Carrier::next_timeout);
-        carriers.chain(self.retry_at).chain(self.climb_at).chain(self.pending.next_timeout()).min()
+        let own = [self.retry_at, self.climb_at, self.ledger.next_timeout(), self.pending.next_timeout()];
+        carriers.chain(own.into_iter().flatten()).min()
     }
 
     // The rest is private.

@@ -4,7 +4,7 @@ use crate::link::{Flight, Link};
 use crate::server_end::ServerEnd;
 use std::sync::Arc;
 use std::time::Duration;
-use tsugi_proto::connection::{Config, Connection, Output, Page, Reply, RequestId, SendError, State};
+use tsugi_proto::connection::{Config, Connection, Gap, Output, Page, Reply, RequestId, SendError, State};
 use tsugi_proto::{Close, Codec, Event, Instant, Value};
 
 /// A real client's end and real sessions, with a [`Link`] between them. Time passes only when a test says so.
@@ -21,6 +21,8 @@ pub struct Pair {
     pub events: Vec<Event>,
     /// The replies, in order.
     pub replies: Vec<(RequestId, Reply)>,
+    /// What it was told that it will not get.
+    pub gaps: Vec<Gap>,
     /// The client's states, with the time of each.
     pub states: Vec<(Instant, State)>,
     /// When the client asked for a WebSocket.
@@ -43,6 +45,7 @@ impl Pair {
             link,
             events: Vec::new(),
             replies: Vec::new(),
+            gaps: Vec::new(),
             states: Vec::new(),
             upgrades: Vec::new(),
         }
@@ -217,6 +220,7 @@ impl Pair {
             Output::Event(event) => return self.events.push(event),
             Output::Reply { request, result } => return self.replies.push((request, result)),
             Output::State(state) => return self.states.push((self.now, state)),
+            Output::Gap(gap) => return self.gaps.push(gap),
             Output::BadEvent(value) => panic!("no event: {value:?}"),
             Output::Refused { status } => panic!("an event was refused with {status}"),
         };

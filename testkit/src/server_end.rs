@@ -11,8 +11,8 @@ use std::time::Duration;
 use tsugi_proto::connection::{ExchangeId, Method, Path, Request};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{
-    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, Rhythm,
-    SessionEvent, Transmit, Transport,
+    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Gap, Heartbeat, Item, Joiner, Profile,
+    Rhythm, SessionEvent, Transmit, Transport,
 };
 use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Frame, Instant, Message, Session, Utf8Bytes, Value};
 
@@ -48,6 +48,8 @@ enum Socket {
 struct Held {
     session: u64,
     carrier: CarrierId,
+    /// Goes before the frames: what is missing, and which item is next.
+    head: Vec<Message>,
     frames: Vec<Frame>,
 }
 
@@ -123,6 +125,12 @@ impl ServerEnd {
     #[must_use]
     pub fn sessions(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// How many sessions there ever were.
+    #[must_use]
+    pub fn begun(&self) -> u64 {
+        self.next
     }
 
     /// Pushes an event to every session.
@@ -261,6 +269,9 @@ impl ServerEnd {
             }
         };
         let mut messages: Vec<_> = held.frames.iter().filter_map(Frame::to_message).collect();
+        if !messages.is_empty() {
+            messages.splice(0..0, held.head.drain(..));
+        }
         messages.extend(close.and_then(|close| self.close_packet(&close)));
         if messages.is_empty() {
             messages.push(self.codec.join(&[]));
@@ -323,10 +334,11 @@ impl ServerEnd {
         let path = self.sockets[index].0;
         let received = self.codec.decode_event(message).ok();
         match received.and_then(|received| self.hello(now, &received, Transport::WebSocket)) {
-            Some((session, welcome)) => {
+            Some((session, received, welcome)) => {
                 let Some(served) = self.sessions.get_mut(&session) else { return };
-                let greeting = Some(Frame::message(&welcome));
-                let carrier = served.session.attach(now, Arc::clone(&self.websocket), greeting);
+                let profile = Arc::clone(&self.websocket);
+                let resumed = served.session.resume(now, profile, received, |_| Some(Frame::message(&welcome)));
+                let (carrier, _) = resumed.expect("hello was checked");
                 self.sockets[index].1 = Socket::Carries(session, carrier);
             }
             None => {
@@ -337,8 +349,8 @@ impl ServerEnd {
         }
     }
 
-    /// The session that goes on or begins, and the word for it. `None` when it is no hello.
-    fn hello(&mut self, now: Instant, received: &Received, transport: Transport) -> Option<(u64, Message)> {
+    /// The session that goes on or begins, how much of it the client has, and the word for it. `None` when it is no hello.
+    fn hello(&mut self, now: Instant, received: &Received, transport: Transport) -> Option<(u64, u64, Message)> {
         let Received::Event { id, data, .. } = received else { return None };
         if id.as_str() != "chsk/hello" {
             return None;
@@ -346,21 +358,27 @@ impl ServerEnd {
         let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).ok()?;
         let named = data.get("session").and_then(Value::as_text).and_then(|text| text.parse().ok());
         let living = named.filter(|named| self.sessions.get(named).is_some_and(|it| !it.session.is_closing()));
-        let (session, outcome) = match living {
-            Some(session) => (session, "resumed"),
-            None => (self.begin(now, transport), "new"),
+        let received = data.get("received").map_or(0, natural);
+        let (session, received, outcome) = match living {
+            Some(session) => (session, received, "resumed"),
+            None => (self.begin(now, transport), 0, "new"),
         };
-        self.sessions.get_mut(&session)?.transport = transport;
-        let what = vec![
+        let served = self.sessions.get_mut(&session)?;
+        served.transport = transport;
+        let resumed = served.session.plan(received).expect("the client has what was sent");
+        let mut what = vec![
             (Value::keyword("session"), Value::string(&session.to_string())),
             (Value::keyword("outcome"), Value::keyword(outcome)),
+            (Value::keyword("next"), count(resumed.next)),
         ];
-        Some((session, self.packet("chsk/welcome", Value::Map(what))?))
+        what.extend(resumed.gap.map(|gap| (Value::keyword("gap"), gap_value(&gap))));
+        Some((session, received, self.packet("chsk/welcome", Value::Map(what))?))
     }
 
     fn begin(&mut self, now: Instant, transport: Transport) -> u64 {
         self.next += 1;
-        let session = Session::new(now, Arc::clone(&self.config));
+        let mut session = Session::new(now, Arc::clone(&self.config));
+        session.keep();
         self.sessions.insert(self.next, Served { session, transport });
         self.next
     }
@@ -374,20 +392,29 @@ impl ServerEnd {
                 let handshake = self.handshake();
                 self.answer(exchange, 200, &handshake);
             }
-            (Method::Get, Some(session)) => self.poll(now, exchange, session),
+            (Method::Get, Some(session)) => {
+                let ack = request.query.iter().find(|(name, _)| name == "ack").map(|(_, value)| value);
+                let received = ack.and_then(|text| text.parse().ok()).expect("every poll says what arrived");
+                self.poll(now, exchange, session, received);
+            }
             (Method::Post, session) => self.posted(now, exchange, &request.body, session),
             (Method::Get, None) => self.answer(exchange, 409, &Message::text("")),
         }
     }
 
-    fn poll(&mut self, now: Instant, exchange: ExchangeId, session: u64) {
+    fn poll(&mut self, now: Instant, exchange: ExchangeId, session: u64, received: u64) {
         let Some(served) = self.sessions.get_mut(&session) else { return };
         if served.transport != Transport::Poll {
             let nothing = self.codec.join(&[]);
             return self.answer(exchange, 200, &nothing);
         }
-        let carrier = served.session.attach(now, Arc::clone(&self.poll), None);
-        self.held.push((exchange, Held { session, carrier, frames: Vec::new() }));
+        let Ok((carrier, resumed)) = served.session.resume(now, Arc::clone(&self.poll), received, |_| None) else {
+            return self.answer(exchange, 409, &Message::text(""));
+        };
+        let gap = resumed.gap.and_then(|gap| self.packet("chsk/gap", gap_value(&gap)));
+        let from = self.packet("chsk/from", count(resumed.next));
+        let head = gap.into_iter().chain(from).collect();
+        self.held.push((exchange, Held { session, carrier, head, frames: Vec::new() }));
     }
 
     fn posted(&mut self, now: Instant, exchange: ExchangeId, body: &Bytes, session: Option<u64>) {
@@ -395,7 +422,7 @@ impl ServerEnd {
         let decoded = message.ok().and_then(|message| self.codec.decode_events(&message).ok());
         let Some(received) = decoded else { return self.answer(exchange, 400, &Message::text("")) };
         let hello = received.first().and_then(|first| self.hello(now, first, Transport::Poll));
-        if let Some((_, welcome)) = hello {
+        if let Some((_, _, welcome)) = hello {
             return self.answer(exchange, 200, &welcome);
         }
         let Some(session) = session else { return self.answer(exchange, 409, &Message::text("")) };
@@ -411,6 +438,12 @@ impl ServerEnd {
         let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).unwrap_or_default();
         let reply = match id.as_str() {
             NEVER => None,
+            "chsk/ack" => {
+                let served = self.sessions.get_mut(&session).filter(|_| matches!(data, Value::Integer(_)));
+                let acknowledged = served.map(|served| served.session.acknowledge(natural(&data)));
+                assert_eq!(acknowledged, Some(Ok(())), "the client has what was sent");
+                None
+            }
             "chsk/ws-ping" => Some(Value::string("pong")),
             _ => Some(data.clone()),
         };
@@ -423,4 +456,20 @@ impl ServerEnd {
             let _ = served.session.send(now, Item::Message(Frame::message(&message)));
         }
     }
+}
+
+fn count(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+fn natural(value: &Value) -> u64 {
+    if let Value::Integer(number) = value { u64::try_from(*number).unwrap_or_default() } else { 0 }
+}
+
+fn gap_value(gap: &Gap) -> Value {
+    Value::Map(vec![
+        (Value::keyword("from"), count(gap.from)),
+        (Value::keyword("to"), count(gap.to)),
+        (Value::keyword("why"), Value::keyword("overflow")),
+    ])
 }

@@ -2,22 +2,17 @@
 
 use super::output::{Desk, Output, Path};
 use super::poll::Poll;
-use super::state::{Loss, Outcome};
 use super::websocket::WebSocket;
 use crate::close::Close;
-use crate::packet::Packet;
 use crate::session::Transport;
 use crate::time::Instant;
-
-/// The most packets that are kept back for the last poll; see [`Held`].
-pub(super) const MAX_HELD: usize = 1_000;
 
 #[derive(Debug)]
 pub(super) struct Carrier {
     pub(super) link: Link,
     pub(super) phase: Phase,
-    /// A WebSocket that was welcomed while a poll is still outstanding.
-    pub(super) held: Option<Held>,
+    /// The number of the next item that it brings; `None` where nothing is counted.
+    pub(super) next: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -34,22 +29,13 @@ pub(super) enum Phase {
     Open,
 }
 
-/// What must not be seen before the last poll's content.
-#[derive(Debug)]
-pub(super) struct Held {
-    pub(super) outcome: Outcome,
-    pub(super) packets: Vec<Packet>,
-    /// The WebSocket is gone already. What it brought is the application's all the same.
-    pub(super) lost: Option<Loss>,
-}
-
 impl Carrier {
     pub(super) fn open(desk: &mut Desk, now: Instant, transport: Transport) -> Self {
         let link = match transport {
             Transport::WebSocket => Link::WebSocket(WebSocket::open(desk, now)),
             Transport::Poll => Link::Poll(Poll::open(desk, now)),
         };
-        Self { link, phase: Phase::Handshake, held: None }
+        Self { link, phase: Phase::Handshake, next: None }
     }
 
     pub(super) fn path(&self) -> Path {
@@ -59,20 +45,18 @@ impl Carrier {
         }
     }
 
-    pub(super) fn begin(&mut self, desk: &mut Desk, now: Instant) {
+    pub(super) fn begin(&mut self, desk: &mut Desk, now: Instant, received: u64) {
         self.phase = Phase::Open;
         match &mut self.link {
             Link::WebSocket(websocket) => websocket.begin(desk, now),
-            Link::Poll(poll) => poll.begin(desk, now),
+            Link::Poll(poll) => poll.begin(desk, now, received),
         }
     }
 
     /// Ends it without a word to the application.
     pub(super) fn release(&mut self, desk: &mut Desk, close: Close) {
-        let gone = self.held.as_ref().is_some_and(|held| held.lost.is_some());
         match &mut self.link {
-            Link::WebSocket(websocket) if !gone => desk.put(Output::Disconnect { path: websocket.path, close }),
-            Link::WebSocket(_) => {}
+            Link::WebSocket(websocket) => desk.put(Output::Disconnect { path: websocket.path, close }),
             Link::Poll(poll) => poll.abort(desk),
         }
     }

@@ -1,6 +1,6 @@
 //! What the server says before anything else: docs/wire.md, "Shaking hands".
 
-use super::state::Outcome;
+use super::state::{Gap, GapReason, Outcome};
 use crate::value::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,9 @@ pub(super) struct Terms {
     pub(super) ping_timeout: Duration,
     pub(super) poll: Duration,
     pub(super) max_message: usize,
+    /// After so many items, and so long after the first, the server wants to hear that they arrived.
+    pub(super) ack_items: u64,
+    pub(super) ack_after: Duration,
 }
 
 impl Terms {
@@ -24,6 +27,8 @@ impl Terms {
         ping_timeout: Duration::from_secs(5),
         poll: Duration::from_secs(50),
         max_message: usize::MAX,
+        ack_items: u64::MAX,
+        ack_after: Duration::MAX,
     };
 }
 
@@ -37,6 +42,10 @@ pub(super) struct Handshake {
 pub(super) struct Welcome {
     pub(super) session: Arc<str>,
     pub(super) outcome: Outcome,
+    /// The number of the next item on this carrier; `None` from a server that counts nothing.
+    pub(super) next: Option<u64>,
+    /// Why what lies before it is missing; nothing is when it follows what arrived.
+    pub(super) gap: Option<Gap>,
 }
 
 /// `[:chsk/handshake [uid csrf data extension]]`
@@ -53,10 +62,7 @@ pub(super) fn read_handshake(payload: &Value) -> Option<Handshake> {
 }
 
 fn read_terms(extension: &Value) -> Option<Terms> {
-    let number = |name: &str| match extension.get(name) {
-        Some(Value::Integer(number)) => u64::try_from(*number).ok().filter(|number| *number > 0),
-        _ => None,
-    };
+    let number = |name: &str| natural(extension.get(name));
     let millis = |name: &str, otherwise: u64| Duration::from_millis(number(name).unwrap_or(otherwise));
     number("tsugi")?;
     Some(Terms {
@@ -65,10 +71,12 @@ fn read_terms(extension: &Value) -> Option<Terms> {
         ping_timeout: millis("ping-timeout-ms", 5_000),
         poll: millis("poll-ms", 20_000),
         max_message: usize::try_from(number("max-message").unwrap_or(65_536)).unwrap_or(usize::MAX),
+        ack_items: number("ack-items").unwrap_or(64),
+        ack_after: millis("ack-ms", 5_000),
     })
 }
 
-/// `[:chsk/welcome {:session "…", :outcome :resumed}]`
+/// `[:chsk/welcome {:session "…", :outcome :resumed, :next 18}]`
 pub(super) fn read_welcome(payload: &Value) -> Option<Welcome> {
     let [id, about, ..] = payload.as_elements()? else { return None };
     if id.as_text() != Some("chsk/welcome") {
@@ -76,5 +84,24 @@ pub(super) fn read_welcome(payload: &Value) -> Option<Welcome> {
     }
     let resumed = about.get("outcome").and_then(Value::as_text) == Some("resumed");
     let outcome = if resumed { Outcome::Resumed } else { Outcome::New };
-    Some(Welcome { session: about.get("session")?.as_text()?.into(), outcome })
+    let gap = about.get("gap").map(read_gap);
+    let next = natural(about.get("next"));
+    Some(Welcome { session: about.get("session")?.as_text()?.into(), outcome, next, gap })
+}
+
+/// `{:from 1, :to 17, :why :overflow}`
+pub(super) fn read_gap(about: &Value) -> Gap {
+    Gap {
+        from: natural(about.get("from")).unwrap_or(1),
+        to: natural(about.get("to")),
+        why: GapReason::of(about.get("why").and_then(Value::as_text)),
+    }
+}
+
+/// A number of an item.
+pub(super) fn natural(value: Option<&Value>) -> Option<u64> {
+    match value {
+        Some(Value::Integer(number)) => u64::try_from(*number).ok().filter(|number| *number > 0),
+        _ => None,
+    }
 }

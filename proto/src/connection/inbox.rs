@@ -1,13 +1,14 @@
 //! What the server says, and what it means.
 
 use super::Connection;
-use super::carrier::{Carrier, Held, Link, MAX_HELD, Phase};
-use super::handshake::{Terms, read_handshake, read_welcome};
+use super::carrier::{Carrier, Link, Phase};
+use super::handshake::{Terms, natural, read_gap, read_handshake, read_welcome};
+use super::ledger::Entry;
 use super::output::{Output, Parcel, Path};
 use super::path::Verdict;
 use super::pending::read_reply;
 use super::poll::{Brought, Exchange, Kind};
-use super::state::{Loss, Open, Outcome, Reason, State};
+use super::state::{Gap, GapReason, Loss, Open, Outcome, Reason, State};
 use super::{RequestError, pending};
 use crate::close::{Close, CloseCode};
 use crate::codec::Form;
@@ -18,10 +19,6 @@ use crate::session::Transport;
 use crate::time::Instant;
 use crate::value::Value;
 use bytes::Bytes;
-use std::time::Duration;
-
-/// How long the last poll may take to come back after a WebSocket took over.
-const LAST_POLL: Duration = Duration::from_secs(5);
 
 /// What came of an HTTP request: the body of a 200, or a loss.
 pub(super) type Answer = Result<Bytes, Loss>;
@@ -30,15 +27,39 @@ impl Connection {
     pub(super) fn receive(&mut self, now: Instant, path: Path, packets: Vec<Packet>) {
         for packet in packets {
             // An earlier packet may have ended the carrier, or made it the live one.
-            let Some(carrier) = self.carrier_mut(path) else { return };
-            if let Some(held) = &mut carrier.held {
-                held.packets.push(packet);
-                if held.packets.len() >= MAX_HELD {
-                    // No more fits: the last poll has had its time.
-                    self.adopt_held(now);
-                }
-            } else if !self.understands(now, path, packet) {
+            if self.carrier_mut(path).is_none() {
+                return;
+            }
+            if !self.understands(now, path, packet) {
                 return self.fail(now, path, Loss::new(Reason::BadFrame));
+            }
+        }
+        if self.ledger.is_due(self.desk.terms.ack_items) {
+            self.acknowledge();
+        }
+    }
+
+    /// Tells the server what arrived, where a poll does not do it anyway.
+    pub(super) fn acknowledge(&mut self) {
+        let received = Value::Integer(i64::try_from(self.ledger.acknowledge()).unwrap_or(i64::MAX));
+        let Some(Carrier { link: Link::WebSocket(websocket), .. }) = &self.live else { return };
+        if let Ok(message) = self.desk.packet("chsk/ack", Some(received), &Value::Nil) {
+            self.desk.put(Output::Transmit { path: websocket.path, message });
+        }
+    }
+
+    /// Whether the next item of this carrier is one that the application has not seen.
+    fn is_news(&mut self, now: Instant, path: Path) -> bool {
+        let carriers = [&mut self.live, &mut self.candidate].into_iter().flatten();
+        let Some(next) = carriers.filter(|it| it.path() == path).find_map(|it| it.next.as_mut()) else { return true };
+        let number = *next;
+        *next += 1;
+        match self.ledger.enter(now, number, self.desk.terms.ack_after) {
+            Entry::New => true,
+            Entry::Known => false,
+            Entry::After(from) => {
+                self.desk.put(Output::Gap(Gap { from, to: Some(number - 1), why: GapReason::Desync }));
+                true
             }
         }
     }
@@ -56,7 +77,9 @@ impl Connection {
             Phase::Welcome => self.welcome(now, path, &packet.payload),
             Phase::Open if packet.slot.is_nil() => self.message(now, path, &packet.payload),
             Phase::Open => {
-                if let Some(request) = self.pending.named_by(&packet.slot) {
+                if self.is_news(now, path)
+                    && let Some(request) = self.pending.named_by(&packet.slot)
+                {
                     self.settle(request, read_reply(packet.payload));
                 }
                 true
@@ -100,6 +123,8 @@ impl Connection {
         let websocket = matches!(candidate.link, Link::WebSocket(_));
         let entry = |name: &str, text: &str| (Value::keyword(name), Value::string(text));
         let mut data: Vec<_> = self.desk.terms.session.iter().map(|session| entry("session", session)).collect();
+        let received = i64::try_from(self.ledger.received()).unwrap_or(i64::MAX);
+        data.push((Value::keyword("received"), Value::Integer(received)));
         data.extend(self.desk.token.iter().filter(|_| websocket).map(|token| entry("csrf", token)));
         let Ok(message) = self.desk.packet("chsk/hello", Some(Value::Map(data)), &Value::Nil) else {
             let path = candidate.path();
@@ -117,29 +142,27 @@ impl Connection {
     fn welcome(&mut self, now: Instant, path: Path, payload: &Value) -> bool {
         let Some(welcome) = read_welcome(payload) else { return false };
         self.desk.terms.session = Some(welcome.session);
-        match &mut self.live {
-            Some(Carrier { link: Link::Poll(poll), .. }) => {
-                poll.await_silence(now + LAST_POLL);
-                if let Some(carrier) = self.carrier_mut(path) {
-                    if let Link::WebSocket(websocket) = &mut carrier.link {
-                        websocket.rest();
-                    }
-                    carrier.held = Some(Held { outcome: welcome.outcome, packets: Vec::new(), lost: None });
-                }
-                self.hand_over(now);
-            }
-            _ => self.adopt(now, welcome.outcome),
+        if welcome.outcome == Outcome::New {
+            self.ledger.begin();
         }
+        self.ledger.skip_to(welcome.next.unwrap_or_default());
+        if let Some(carrier) = self.carrier_mut(path) {
+            carrier.next = welcome.next;
+        }
+        if let Some(gap) = welcome.gap {
+            self.desk.put(Output::Gap(gap));
+        }
+        self.adopt(now, welcome.outcome);
         true
     }
 
-    /// The next step from a poll to a WebSocket, as soon as the poll allows it.
+    /// The next step from a poll to a WebSocket, as soon as the poll allows it. Whatever the last poll would have brought
+    /// comes again on the WebSocket, so nobody waits for it.
     pub(super) fn hand_over(&mut self, now: Instant) {
         let Some(Carrier { link: Link::Poll(poll), .. }) = &mut self.live else { return };
-        if poll.may_say_hello(now) {
+        if poll.may_say_hello() {
+            poll.abort(&mut self.desk);
             self.say_hello_now(now);
-        } else if poll.is_silent(now) {
-            self.adopt_held(now);
         }
     }
 
@@ -156,7 +179,11 @@ impl Connection {
                 self.control(now, path, id, rest.first().unwrap_or(&Value::Nil), payload)
             }
             events => {
-                events.iter().for_each(|event| self.desk.put(read_event(event)));
+                for event in events {
+                    if self.is_news(now, path) {
+                        self.desk.put(read_event(event));
+                    }
+                }
                 true
             }
         }
@@ -166,11 +193,31 @@ impl Connection {
         match id {
             "chsk/ws-ping" => self.pong(now),
             "chsk/close" => self.closed_by_server(now, path, data),
+            "chsk/from" => return self.count_from(path, data),
+            "chsk/gap" => self.told_of_gap(data),
             "chsk/handshake" => return self.unasked_handshake(now, path, payload),
             "chsk/timeout" | "chsk/dummy-cb-200" | "chsk/welcome" => {}
             _ => return false,
         }
         true
+    }
+
+    /// Over HTTP, where answers overtake each other, the server says which item is next.
+    fn count_from(&mut self, path: Path, number: &Value) -> bool {
+        let Some(number) = natural(Some(number)) else { return false };
+        if let Some(carrier) = self.carrier_mut(path) {
+            carrier.next = Some(number);
+        }
+        true
+    }
+
+    /// One that is behind us is an old answer's.
+    fn told_of_gap(&mut self, about: &Value) {
+        let gap = read_gap(about);
+        if gap.to.is_some_and(|to| to > self.ledger.received()) {
+            self.ledger.skip_to(gap.to.unwrap_or_default() + 1);
+            self.desk.put(Output::Gap(gap));
+        }
     }
 
     fn pong(&mut self, now: Instant) {
@@ -236,7 +283,8 @@ impl Connection {
             Kind::Poll => {
                 let brought = Brought::by(&packets);
                 self.receive(now, path, packets);
-                self.with_poll(path, |poll, desk| poll.polled(desk, now, brought));
+                let received = self.ledger.acknowledge();
+                self.with_poll(path, |poll, desk| poll.polled(desk, now, received, brought));
             }
             Kind::Post => {
                 self.receive(now, path, packets);

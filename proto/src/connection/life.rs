@@ -2,7 +2,7 @@
 
 use super::Connection;
 use super::backoff::{CAP, backoff};
-use super::carrier::{Carrier, Held, Link, Phase};
+use super::carrier::{Carrier, Link, Phase};
 use super::output::Path;
 use super::path::{Age, Verdict};
 use super::pending::RequestError;
@@ -39,36 +39,17 @@ impl Connection {
         self.note_good(now);
         self.opened_at = now;
         let path = carrier.path();
-        let held = carrier.held.take();
-        let (packets, lost) = held.map_or((Vec::new(), None), |Held { packets, lost, .. }| (packets, lost));
         if path.transport() == Transport::WebSocket {
             self.paths.websocket_opened();
         }
         if outcome == Outcome::New {
             self.fail_pending(&RequestError::Disconnected);
         }
-        carrier.begin(&mut self.desk, now);
+        carrier.begin(&mut self.desk, now, self.ledger.acknowledge());
         self.live = Some(carrier);
-        if lost.is_none() {
-            self.send_outbox(now);
-        }
+        self.send_outbox(now);
         self.change(self.open_state(path.transport(), outcome));
-        self.receive(now, path, packets);
-        match lost {
-            Some(loss) => self.lost(now, path, loss),
-            None => self.plan_climb(now),
-        }
-    }
-
-    /// Adopts a WebSocket that was welcomed already.
-    pub(super) fn adopt_held(&mut self, now: Instant) {
-        if let Some(outcome) = self.held().map(|held| held.outcome) {
-            self.adopt(now, outcome);
-        }
-    }
-
-    fn held(&self) -> Option<&Held> {
-        self.candidate.as_ref()?.held.as_ref()
+        self.plan_climb(now);
     }
 
     fn send_outbox(&mut self, now: Instant) {
@@ -124,11 +105,6 @@ impl Connection {
     }
 
     fn candidate_lost(&mut self, now: Instant, loss: Loss) {
-        // Welcomed already: the session is its own, and what it brought is ours. It only has to be heard in its turn.
-        if let (Some(_), Some(Carrier { held: Some(held), .. })) = (&self.live, &mut self.candidate) {
-            held.lost = Some(loss);
-            return;
-        }
         let Some(candidate) = self.candidate.take() else { return };
         let websocket = candidate.path().transport() == Transport::WebSocket;
         let verdict = if loss.reason == Reason::Timeout { Verdict::Mute } else { Verdict::Refused };
@@ -149,7 +125,7 @@ impl Connection {
     fn climb_lost(&mut self, now: Instant, verdict: Verdict) {
         self.paths.climb_failed(verdict);
         if let Some(Carrier { link: Link::Poll(poll), .. }) = &mut self.live {
-            poll.resume(&mut self.desk, now);
+            poll.resume(&mut self.desk, now, self.ledger.acknowledge());
         }
         self.plan_climb(now);
     }
@@ -158,9 +134,6 @@ impl Connection {
         self.climb_at = None;
         let Some(mut carrier) = self.live.take() else { return };
         self.take_back(&mut carrier);
-        if self.held().is_some() {
-            return self.adopt_held(now);
-        }
         if let Some(mut candidate) = self.candidate.take() {
             candidate.release(&mut self.desk, Close::because(CloseCode::NORMAL, ""));
         }

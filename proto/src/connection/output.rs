@@ -3,7 +3,7 @@
 use super::config::{Config, Wire};
 use super::handshake::Terms;
 use super::pending::{Reply, RequestId};
-use super::state::State;
+use super::state::{Gap, State};
 use crate::close::Close;
 use crate::codec::EncodeError;
 use crate::event::Event;
@@ -93,6 +93,8 @@ pub enum Output {
     },
     /// An event of the server.
     Event(Event),
+    /// What the server sent, and this client will not get. Comes before what follows it.
+    Gap(Gap),
     /// The server sent this in an event's place. Worth a line in the log.
     BadEvent(Value),
     /// The server did not take the POST that held an event (413: too large; 400: a mistake of this client). Nothing of it

@@ -17,8 +17,6 @@ const SLACK: Duration = Duration::from_secs(10);
 /// An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered.
 const HELD: Duration = Duration::from_millis(250);
 const PAUSE: Duration = Duration::from_millis(500);
-/// A poll this young may still be on its way, and would reach the server after hello on the WebSocket.
-const SETTLED: Duration = Duration::from_millis(250);
 
 #[derive(Debug)]
 pub(super) struct Poll {
@@ -30,8 +28,8 @@ pub(super) struct Poll {
     polled_at: Instant,
     pause_until: Option<Instant>,
     takeover: Takeover,
-    /// Hello was said elsewhere: the last poll's content is waited for until then.
-    silent_by: Option<Instant>,
+    /// What has arrived, told with every poll.
+    received: u64,
 }
 
 /// How far a WebSocket is with taking over.
@@ -41,9 +39,7 @@ enum Takeover {
     No,
     /// No POST is begun any more; the outstanding one is waited for.
     Posting,
-    /// No poll is begun any more; the outstanding one must have reached the server.
-    Settling,
-    /// Hello was said.
+    /// Hello was said, and no poll is begun any more.
     Said,
 }
 
@@ -78,7 +74,7 @@ impl Poll {
             polled_at: now,
             pause_until: None,
             takeover: Takeover::No,
-            silent_by: None,
+            received: 0,
         };
         let id = desk.exchange(Method::Get, &[("handshake?", "1")], None);
         poll.note(id, Kind::Handshake, Vec::new(), now + POST_TIMEOUT);
@@ -91,8 +87,9 @@ impl Poll {
     }
 
     /// The server has taken this carrier.
-    pub(super) fn begin(&mut self, desk: &mut Desk, now: Instant) {
+    pub(super) fn begin(&mut self, desk: &mut Desk, now: Instant, received: u64) {
         self.begun = true;
+        self.received = received;
         self.poll(desk, now);
     }
 
@@ -142,7 +139,8 @@ impl Poll {
     }
 
     /// After a poll was answered: the next one, at once or after a pause.
-    pub(super) fn polled(&mut self, desk: &mut Desk, now: Instant, brought: Brought) {
+    pub(super) fn polled(&mut self, desk: &mut Desk, now: Instant, received: u64, brought: Brought) {
+        self.received = received;
         if self.is_fenced() || self.is_polling() {
             return;
         }
@@ -160,34 +158,19 @@ impl Poll {
         self.takeover = Takeover::Posting;
     }
 
-    /// Once true: no POST is outstanding, no poll is begun any more, and the last one has reached the server.
-    pub(super) fn may_say_hello(&mut self, now: Instant) -> bool {
-        if self.takeover == Takeover::Posting && !self.is_posting() {
-            // No poll after this one: where events come fast, none would ever be old enough.
-            self.takeover = Takeover::Settling;
-        }
-        let settled = !self.is_polling() || now.since(self.polled_at) >= SETTLED;
-        let may = self.takeover == Takeover::Settling && settled;
+    /// Once true: no POST is outstanding, and no poll is begun any more.
+    pub(super) fn may_say_hello(&mut self) -> bool {
+        let may = self.takeover == Takeover::Posting && !self.is_posting();
         if may {
             self.takeover = Takeover::Said;
         }
         may
     }
 
-    /// From now on what the last poll brings is waited for.
-    pub(super) fn await_silence(&mut self, until: Instant) {
-        self.silent_by = Some(until);
-    }
-
-    /// Whether the last poll has been heard, or was given up.
-    pub(super) fn is_silent(&self, now: Instant) -> bool {
-        self.silent_by.is_some_and(|by| by <= now || !self.is_polling())
-    }
-
     /// Nobody took over after all.
-    pub(super) fn resume(&mut self, desk: &mut Desk, now: Instant) {
+    pub(super) fn resume(&mut self, desk: &mut Desk, now: Instant, received: u64) {
         self.takeover = Takeover::No;
-        self.silent_by = None;
+        self.received = received;
         if !self.is_polling() {
             self.poll(desk, now);
         }
@@ -197,9 +180,8 @@ impl Poll {
     // Time.
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        let settling = (self.takeover == Takeover::Settling && self.is_polling()).then(|| self.polled_at + SETTLED);
         let exchanges = self.exchanges.iter().map(|exchange| exchange.deadline);
-        exchanges.chain(self.pause_until).chain(settling).chain(self.silent_by).min()
+        exchanges.chain(self.pause_until).min()
     }
 
     pub(super) fn end_pause(&mut self, desk: &mut Desk, now: Instant) {
@@ -222,13 +204,16 @@ impl Poll {
     }
 
     fn is_fenced(&self) -> bool {
-        matches!(self.takeover, Takeover::Settling | Takeover::Said)
+        self.takeover == Takeover::Said
     }
 
     fn poll(&mut self, desk: &mut Desk, now: Instant) {
         self.pause_until = None;
         self.polled_at = now;
-        let id = desk.exchange(Method::Get, &[], None);
+        let received = self.received.to_string();
+        let counts = desk.terms.session.is_some();
+        let ack: &[(&str, &str)] = if counts { &[("ack", &received)] } else { &[] };
+        let id = desk.exchange(Method::Get, ack, None);
         self.note(id, Kind::Poll, Vec::new(), now + desk.terms.poll + SLACK);
     }
 

@@ -59,6 +59,43 @@ pub enum Outcome {
     Resumed,
 }
 
+/// Events and replies that the server sent, or would have, and this client will never get. What the application does about
+/// it is its own: ask again for what it shows, most often.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The number of the first; items are counted from 1 in each session.
+    pub from: u64,
+    /// The number of the last; `None` when nobody knows.
+    pub to: Option<u64>,
+    /// Why.
+    pub why: GapReason,
+}
+
+/// Why something is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum GapReason {
+    /// More waited than the server keeps.
+    Overflow,
+    /// The client was away for longer than the server keeps a session.
+    Expired,
+    /// The server was restarted.
+    Restarted,
+    /// The two ends counted differently.
+    Desync,
+}
+
+impl GapReason {
+    /// As the wire has it. What is not known says least: the session is gone.
+    pub(super) fn of(name: Option<&str>) -> Self {
+        match name {
+            Some("overflow") => Self::Overflow,
+            Some("restarted") => Self::Restarted,
+            Some("desync") => Self::Desync,
+            _ => Self::Expired,
+        }
+    }
+}
+
 /// Why there is no connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {

@@ -27,8 +27,6 @@ enum Watch {
     Silence,
     /// Nothing heard since the ping: lost.
     Answer,
-    /// It is lost already, and only kept for what it brought.
-    Nothing,
 }
 
 impl WebSocket {
@@ -54,10 +52,6 @@ impl WebSocket {
         self.heard = true;
     }
 
-    pub(super) fn rest(&mut self) {
-        self.watch = Watch::Nothing;
-    }
-
     /// Asks whether anyone is there, without waiting for silence. Once is enough: asking again must not put off the end.
     pub(super) fn probe(&mut self, desk: &mut Desk, now: Instant) {
         if self.watch != Watch::Silence {
@@ -74,7 +68,7 @@ impl WebSocket {
     }
 
     pub(super) fn next_timeout(&self) -> Option<Instant> {
-        (self.watch != Watch::Nothing).then_some(self.at)
+        Some(self.at)
     }
 
     pub(super) fn handle_timeout(&mut self, desk: &mut Desk, now: Instant) -> Result<(), Loss> {
@@ -96,7 +90,6 @@ impl WebSocket {
                 self.listen(desk);
                 Ok(())
             }
-            Watch::Nothing => Ok(()),
         }
     }
 

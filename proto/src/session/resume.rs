@@ -3,11 +3,12 @@
 //! Items are events and replies, numbered from 1 in the order in which they are first sent. A frame holds whole items, so
 //! frames are what is kept; each is the shared one that was sent.
 
-use super::Session;
+use super::{CarrierId, Profile, Session};
 use crate::close::{Close, CloseCode};
 use crate::framing::Frame;
 use crate::time::Instant;
 use std::collections::VecDeque;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Items that the peer will never get, and is told of.
@@ -86,10 +87,7 @@ impl Kept {
 
     /// Forgets what the peer has.
     pub(super) fn acknowledge(&mut self, received: u64) -> Result<(), Desync> {
-        let sent = self.numbered();
-        if received > sent {
-            return Err(Desync { received, sent });
-        }
+        self.plan(received)?;
         while self.frames.front().is_some_and(|(_, items)| self.gone + items <= received) {
             self.forget_oldest();
         }
@@ -99,12 +97,22 @@ impl Kept {
         Ok(())
     }
 
-    /// Makes everything that is still kept go out again.
-    pub(super) fn rewind(&mut self, received: u64) -> Result<Resumed, Desync> {
+    /// How it would go on for a peer that has so much.
+    fn plan(&self, received: u64) -> Result<Resumed, Desync> {
+        let sent = self.numbered();
+        if received > sent {
+            return Err(Desync { received, sent });
+        }
+        let gap = (received < self.gone).then_some(Gap { from: received + 1, to: self.gone });
+        Ok(Resumed { next: received.max(self.gone) + 1, gap })
+    }
+
+    /// Makes everything that the peer lacks go out again.
+    fn rewind(&mut self, received: u64) -> Result<Resumed, Desync> {
+        let resumed = self.plan(received)?;
         self.acknowledge(received)?;
         self.given = 0;
-        let gap = (received < self.gone).then_some(Gap { from: received + 1, to: self.gone });
-        Ok(Resumed { next: self.gone + 1, gap })
+        Ok(Resumed { next: self.gone + 1, ..resumed })
     }
 
     /// Gives up the oldest frame that the carrier has, to make room. Whether there was one.
@@ -149,13 +157,29 @@ impl Session {
         self.kept.get_or_insert_default();
     }
 
-    /// The peer comes back and has every item up to this number: what it lacks goes out again, on the carrier that is
-    /// attached next.
+    /// How the session would go on for a peer that has every item up to this number.
+    ///
+    /// # Errors
+    /// When it has what was never sent: the session cannot go on with this peer.
+    pub fn plan(&self, received: u64) -> Result<Resumed, Desync> {
+        self.kept.as_ref().map_or_else(|| Kept::default().plan(received), |kept| kept.plan(received))
+    }
+
+    /// As [`Session::attach`], for a peer that has every item up to this number: what it lacks goes out again, before
+    /// anything new and after the greeting. In one step, so that nothing is sent in between that neither end counts.
     ///
     /// # Errors
     /// When it has what was never sent. Nothing is changed; the session cannot go on with this peer.
-    pub fn resume(&mut self, received: u64) -> Result<Resumed, Desync> {
-        self.kept.get_or_insert_default().rewind(received)
+    pub fn resume(
+        &mut self,
+        now: Instant,
+        profile: Arc<Profile>,
+        received: u64,
+        greeting: impl FnOnce(&Resumed) -> Option<Frame>,
+    ) -> Result<(CarrierId, Resumed), Desync> {
+        let resumed = self.kept.get_or_insert_default().rewind(received)?;
+        let greeting = greeting(&resumed);
+        Ok((self.attach(now, profile, greeting), resumed))
     }
 
     /// The peer has every item up to this number.

@@ -14,7 +14,7 @@ use tsugi_proto::{Close, CloseCode, Event, Instant, Message, Value};
 
 const HANDSHAKE: &str = r#"[["chsk/handshake",["ann",null,null,{"tsugi":1}]],null]"#;
 const SENTE: &str = r#"[["chsk/handshake",["ann",null,null]],null]"#;
-const NEW: &str = r#"[["chsk/welcome",{"session":"s","outcome":"new"}],null]"#;
+const NEW: &str = r#"[["chsk/welcome",{"session":"s","outcome":"new","next":1}],null]"#;
 const RESUMED: &str = r#"[["chsk/welcome",{"session":"s","outcome":"resumed"}],null]"#;
 const TAKEN: &str = r#"["chsk/dummy-cb-200",null]"#;
 const NOTHING: &str = "[[],null]";
@@ -127,6 +127,7 @@ impl World {
             }
             Output::Abort { exchange } => self.requests.retain(|(id, _)| *id != exchange),
             Output::Event(event) => self.told.push(format!("{} {:?}", event.id, event.data.unwrap())),
+            Output::Gap(gap) => self.told.push(format!("gap {}-{:?} {:?}", gap.from, gap.to, gap.why)),
             Output::BadEvent(value) => self.told.push(format!("bad {value:?}")),
             Output::Refused { status } => self.told.push(format!("refused {status}")),
             Output::Reply { request, result } => self.replies.push((request, result)),
@@ -289,7 +290,7 @@ fn it_asks_for_the_extension_and_says_hello_only_after_the_handshake() {
     assert_eq!(world.socket().query, asked);
     assert!(world.socket().sent.is_empty());
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"csrf":"tok"}],null]"#]);
+    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"received":0,"csrf":"tok"}],null]"#]);
     assert_eq!(world.state(), "connecting WebSocket");
     world.says(&[NEW]);
     let State::Open(open) = world.connection.state() else { panic!() };
@@ -547,7 +548,7 @@ fn it_resumes_its_session_by_name_and_requests_that_wait_are_still_answered() {
     world.ends(1006);
     world.pass(250);
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s"}],null]"#]);
+    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":0}],null]"#]);
     world.says(&[RESUMED, r#"["late",1]"#]);
     assert_eq!(*world.reply(request), Ok(Value::string("late")));
 }
@@ -597,7 +598,7 @@ fn reconnecting_never_makes_two_connections_of_one() {
     }
     assert_eq!(world.sockets.iter().filter(|socket| socket.closed.is_none()).count(), 1);
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s"}],null]"#]);
+    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":0}],null]"#]);
 }
 
 #[test]
@@ -848,7 +849,7 @@ fn it_tries_a_websocket_after_30_s_doubling_to_5_min_while_it_fails() {
 }
 
 #[test]
-fn climbing_waits_for_the_post_says_hello_and_delivers_what_the_last_poll_brought_first() {
+fn climbing_waits_for_the_post_says_hello_and_gives_the_last_poll_up() {
     let mut world = World::polling();
     world.hold(29_000);
     world.pass(1_000);
@@ -857,43 +858,87 @@ fn climbing_waits_for_the_post_says_hello_and_delivers_what_the_last_poll_brough
     world.pass(1_000);
     assert!(world.socket().sent.is_empty(), "hello waits for the POST");
     world.send("a/b", 2).unwrap();
+    world.answers(Method::Get, r#"[["chsk/from",1],null][[["s/x",1]],null]"#);
     world.answers(Method::Post, TAKEN);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s"}],null]"#]);
+    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":1}],null]"#]);
+    assert!(world.requests.is_empty(), "what the last poll would bring comes again");
     world.send("a/b", 3).unwrap();
-    world.says(&[RESUMED, r#"[[["s/y",2]],null]"#]);
     assert_eq!(world.state(), "open Poll");
-    world.answers(Method::Get, r#"[[["s/x",1]],null]"#);
+    world.says(&[r#"[["chsk/welcome",{"session":"s","outcome":"resumed","next":2}],null]"#, r#"[[["s/y",2]],null]"#]);
     let told = world.told[world.told.len() - 3..].join(", ");
     assert_eq!(told, "s/x Integer(1), open WebSocket, s/y Integer(2)");
     assert_eq!(world.socket().sent[1..], [r#"[["a/b",2],null]"#, r#"[["a/b",3],null]"#]);
-    assert!(world.requests.is_empty());
 }
 
 #[test]
-fn hello_waits_until_the_last_poll_must_have_reached_the_server() {
-    let mut world = World::polling();
-    world.hold(29_000);
+fn what_comes_again_is_not_told_again() {
+    let mut world = World::open();
+    world.says(&[r#"[[["s/x",1],["s/x",2]],null]"#]);
+    world.ends(1006);
     world.pass(1_000);
-    world.answers(Method::Get, NOTHING);
     world.says(&[HANDSHAKE]);
-    world.pass(249);
-    assert!(world.socket().sent.is_empty());
-    world.pass(1);
-    assert_eq!(world.socket().sent.len(), 1);
+    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":2}],null]"#]);
+    world.says(&[r#"[["chsk/welcome",{"session":"s","outcome":"resumed","next":2}],null]"#]);
+    world.says(&[r#"[[["s/x",2],["s/x",3]],null]"#]);
+    assert_eq!(world.told.last().unwrap(), "s/x Integer(3)");
+    assert_eq!(world.told.iter().filter(|told| told.starts_with("s/x")).count(), 3);
 }
 
 #[test]
-fn a_last_poll_that_never_comes_back_is_waited_for_5_s() {
+fn what_it_will_not_get_it_is_told() {
+    let mut world = World::open();
+    world.says(&[r#"[[["s/x",1]],null]"#]);
+    world.ends(1006);
+    world.pass(1_000);
+    world.says(&[HANDSHAKE]);
+    let gap = r#"{"from":2,"to":9,"why":"overflow"}"#;
+    let welcome = format!(r#"[["chsk/welcome",{{"session":"s","outcome":"resumed","next":10,"gap":{gap}}}],null]"#);
+    world.says(&[&welcome, r#"[[["s/x",10]],null]"#]);
+    let told = world.told[world.told.len() - 3..].join(", ");
+    assert_eq!(told, "gap 2-Some(9) Overflow, open WebSocket, s/x Integer(10)");
+}
+
+#[test]
+fn a_poll_tells_what_arrived_and_where_an_answer_begins_the_server_says() {
     let mut world = World::polling();
-    world.hold(29_000);
-    world.pass(1_000);
-    world.pass(1_000);
-    world.says(&[HANDSHAKE, RESUMED, r#"[[["s/y",2]],null]"#]);
+    let ack = |world: &World| {
+        let request = world.open_request(Method::Get).expect("a poll is held");
+        request.query.iter().find(|(name, _)| name == "ack").map(|(_, value)| value.clone())
+    };
+    assert_eq!(ack(&world).as_deref(), Some("0"));
+    world.answers(Method::Get, r#"[["chsk/from",1],null][[["s/x",1],["s/x",2]],null]"#);
+    assert_eq!(ack(&world).as_deref(), Some("2"));
+    world.answers(Method::Get, r#"[["chsk/from",2],null][[["s/x",2],["s/x",3]],null]"#);
+    assert_eq!(ack(&world).as_deref(), Some("3"));
+    world.answers(
+        Method::Get,
+        r#"[["chsk/gap",{"from":4,"to":7,"why":"overflow"}],null][["chsk/from",8],null][[["s/x",8]],null]"#,
+    );
+    assert_eq!(ack(&world).as_deref(), Some("8"));
+    let told: Vec<_> =
+        world.told.iter().filter(|told| !told.starts_with("open") && !told.starts_with("connecting")).collect();
+    assert_eq!(
+        told,
+        ["s/x Integer(1)", "s/x Integer(2)", "s/x Integer(3)", "gap 4-Some(7) Overflow", "s/x Integer(8)"]
+    );
+}
+
+#[test]
+fn it_acknowledges_after_64_items_or_5_s() {
+    let mut world = World::open();
+    let events = vec![r#"["s/x",1]"#; 63].join(",");
+    world.says(&[&format!("[[{events}],null]")]);
+    let acks = |world: &World| {
+        world.sockets[0].sent.iter().filter(|sent| sent.contains("chsk/ack")).cloned().collect::<Vec<_>>()
+    };
+    assert!(acks(&world).is_empty());
+    world.says(&[r#"[[["s/x",1]],null]"#]);
+    assert_eq!(acks(&world), [r#"[["chsk/ack",64],null]"#]);
+    world.says(&[r#"[[["s/x",1]],null]"#]);
     world.pass(4_999);
-    assert_eq!(world.state(), "open Poll");
+    assert_eq!(acks(&world).len(), 1);
     world.pass(1);
-    assert_eq!(world.state(), "open WebSocket");
-    assert!(world.told.last().unwrap().starts_with("s/y"));
+    assert_eq!(acks(&world)[1], r#"[["chsk/ack",65],null]"#);
 }
 
 #[test]
@@ -911,23 +956,6 @@ fn a_websocket_that_fails_after_hello_leaves_polling_as_it_was() {
     world.answers(Method::Get, r#"[[["s/x",1]],null]"#);
     assert!(world.told.last().unwrap().starts_with("s/x"));
     assert!(world.open_request(Method::Get).is_some());
-}
-
-#[test]
-fn a_websocket_that_fails_after_welcome_delivers_what_it_brought_in_its_turn_and_keeps_what_was_not_sent() {
-    let mut world = World::polling();
-    world.hold(29_000);
-    world.pass(1_000);
-    world.pass(1_000);
-    world.says(&[HANDSHAKE, RESUMED, r#"[[["s/y",2]],null]"#]);
-    world.send("a/b", 1).unwrap();
-    world.ends(1006);
-    world.answers(Method::Get, r#"[[["s/x",1]],null]"#);
-    let told = world.told[world.told.len() - 4..].join(", ");
-    assert_eq!(told, "s/x Integer(1), open WebSocket, s/y Integer(2), waiting Network");
-    world.pass(250);
-    world.opens(RESUMED);
-    assert_eq!(world.socket().sent[1..], [r#"[["a/b",1],null]"#]);
 }
 
 #[test]

@@ -148,15 +148,18 @@ impl Model {
 
     fn come(&mut self, capacity: Capacity) {
         self.lose();
-        let resumed = self.session.resume(self.received).expect("what was received was sent");
+        let (now, received) = (at(self.millis), self.received);
+        let plan = self.session.plan(received);
+        let resumed = self.session.resume(now, profile(capacity), received, |_| Some(frame("welcome")));
+        let (carrier, resumed) = resumed.expect("what was received was sent");
+        self.carrier = Some(carrier);
+        assert_eq!(plan.map(|plan| plan.gap), Ok(resumed.gap.clone()), "the plan is kept");
         if let Some(gap) = &resumed.gap {
             assert_eq!(gap.from, self.received + 1, "the gap begins where the peer stands");
             self.received = gap.to;
         }
         assert_eq!(resumed.next, self.received + 1, "and what follows has no gap");
         self.gaps.extend(resumed.gap);
-        let greeting = Some(frame("welcome"));
-        self.carrier = Some(self.session.attach(at(self.millis), profile(capacity), greeting));
     }
 
     fn write(&mut self) {
@@ -229,7 +232,7 @@ fn what_was_never_sent_cannot_be_acknowledged() {
     let mut session = Session::new(at(0), config());
     session.keep();
     assert_eq!(session.acknowledge(1), Err(Desync { received: 1, sent: 0 }));
-    assert_eq!(session.resume(1), Err(Desync { received: 1, sent: 0 }));
+    assert_eq!(session.plan(1), Err(Desync { received: 1, sent: 0 }));
 }
 
 #[test]
@@ -241,7 +244,7 @@ fn a_session_that_overflows_with_nobody_there_goes_on_after_a_gap() {
         assert_eq!(sent.is_ok(), n <= MAX_ITEMS);
     }
     session.send(at(0), Item::Message(frame("after"))).expect("there is room again");
-    let resumed = session.resume(0).expect("in step");
+    let resumed = session.plan(0).expect("in step");
     assert_eq!(resumed.gap, Some(Gap { from: 1, to: MAX_ITEMS as u64 + 1 }));
     assert_eq!(resumed.next, MAX_ITEMS as u64 + 2);
 }

@@ -56,6 +56,8 @@ fn times() -> impl Strategy<Value = (u64, u64, u64)> {
 struct Run {
     pair: Pair,
     next: i64,
+    /// What was pushed while the client had a session.
+    pushed: Vec<i64>,
     sent: Vec<i64>,
     requests: Vec<RequestId>,
 }
@@ -65,7 +67,12 @@ impl Run {
         let event = |id: &str, number: i64| Event::new(id, &number).unwrap();
         self.next += 1;
         match step {
-            Step::Push => self.pair.push(&event("s/n", self.next)),
+            Step::Push => {
+                if self.pair.server.sessions() > 0 {
+                    self.pushed.push(self.next);
+                }
+                self.pair.push(&event("s/n", self.next));
+            }
             Step::Send => {
                 if self.pair.send(&event("c/n", self.next)).is_ok() {
                     self.sent.push(self.next);
@@ -105,6 +112,10 @@ impl Run {
         let events = self.pair.events.iter();
         let pushed = numbers(events.map(|event| (event.id.as_str(), event.data.as_ref().unwrap_or(NIL))), "s/n");
         assert!(pushed.windows(2).all(|pair| pair[0] < pair[1]), "doubled or reordered downwards: {pushed:?}");
+        if self.pair.server.begun() == 1 {
+            assert_eq!(pushed, self.pushed, "one session, so nothing is lost");
+            assert!(self.pair.gaps.is_empty(), "and nobody is told of a gap: {:?}", self.pair.gaps);
+        }
         let received = numbers(self.pair.server.received.iter().map(|(id, data)| (id.as_str(), data)), "c/n");
         assert!(received.windows(2).all(|pair| pair[0] < pair[1]), "doubled or reordered upwards: {received:?}");
         assert!(received.iter().all(|number| self.sent.contains(number)), "handled what was refused");
@@ -127,6 +138,7 @@ fn run((latency, jitter, http_delay): (u64, u64, u64), seed: u64, steps: &[Step]
     let mut run = Run {
         pair: Pair::new(Arc::new(Json::default()), link, random),
         next: 0,
+        pushed: Vec::new(),
         sent: Vec::new(),
         requests: Vec::new(),
     };
