@@ -5,7 +5,7 @@ use crate::carrier::poll::{Brought, End, hold};
 use crate::carrier::ws::{Greeter, Opening, Settings};
 use crate::core::{Core, Who};
 use crate::error::Refusal;
-use crate::hello::Hello;
+use crate::hello::{Hello, count, gap};
 use crate::identity::{ConnectRequest, SessionId};
 use crate::kit::{Kit, Wire, keyword};
 use crate::peer::{Peer, handshake, id_of};
@@ -20,11 +20,16 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tsugi_proto::packet::Received;
-use tsugi_proto::session::{AfterClose, CarrierId, Transport};
+use tsugi_proto::session::{AfterClose, CarrierId, Resumed, Transport};
 use tsugi_proto::{Close, CloseCode, Frame, Framing, Message, Utf8Bytes, Value};
 
 /// The header by which a Tsugi client proves its session.
 pub(crate) const SESSION_HEADER: &str = "tsugi-session";
+
+/// After so many items, and so long after the first of them, a client on a WebSocket says that they have arrived. Far below
+/// what is kept, so that nothing is given up in a quiet moment; seldom enough to cost nothing.
+const ACK_ITEMS: i64 = 64;
+const ACK_MILLIS: i64 = 5_000;
 
 /// The endpoint of one server.
 pub(crate) struct Chsk(pub(crate) Arc<Core>);
@@ -152,6 +157,8 @@ impl Chsk {
             (keyword("ping-ms"), millis(ping)),
             (keyword("ping-timeout-ms"), millis(std::time::Duration::from_secs(5))),
             (keyword("poll-ms"), millis(times.poll_timeout)),
+            (keyword("ack-items"), Value::Integer(ACK_ITEMS)),
+            (keyword("ack-ms"), Value::Integer(ACK_MILLIS)),
         ])
     }
 
@@ -248,13 +255,44 @@ impl Chsk {
         if !peer.polls() {
             return Ok(self.respond(&asked, &self.kit(&asked).nothing));
         }
-        let brought = hold(attach(&peer, Transport::Poll, None)).await;
-        Ok(self.respond(&asked, &self.body_of(&asked, &brought)?))
+        let (held, head) = match asked.request().param("ack").map(str::parse) {
+            None => (attach(&peer, Transport::Poll, None), Vec::new()),
+            Some(Ok(received)) => self.resume_poll(&asked, &peer, received)?,
+            Some(Err(_)) => return Err(bad("Bad parameter ack: write how many items have arrived")),
+        };
+        let brought = hold(held).await;
+        Ok(self.respond(&asked, &self.body_of(&asked, head, &brought)?))
     }
 
-    fn body_of(&self, asked: &Asked, brought: &Brought) -> Result<Message, Refusal> {
+    /// A poll says what has arrived and so is a small resume. The answer begins with what is missing, and with the number
+    /// of the item that is next.
+    fn resume_poll(&self, asked: &Asked, peer: &Arc<Peer>, received: u64) -> Result<(Hold, Vec<Message>), Refusal> {
+        let owner: Arc<dyn Owner> = peer.owner();
+        let profile = self.kit(asked).profile(Wire::Tsugi, Transport::Poll);
+        let resumed = with(&owner, |session, now| session.resume(now, profile, received, |_| None));
+        let (carrier, resumed) = resumed.map_err(|error| {
+            tracing::warn!(target: "tsugi", client = %peer.client(), %error, "the client counts differently");
+            no_such_session()
+        })?;
+        let hold = Hold { owner, carrier };
+        let gap = overflow(&resumed);
+        if let Some(gap) = &gap {
+            peer.tell_gap(gap.clone());
+        }
+        let packet = |id, data| {
+            let payload = Value::Vector(vec![keyword(id), data]);
+            self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
+        };
+        let gap = gap.map(|gap| packet("chsk/gap", gap)).transpose()?;
+        Ok((hold, gap.into_iter().chain([packet("chsk/from", count(resumed.next))?]).collect()))
+    }
+
+    fn body_of(&self, asked: &Asked, head: Vec<Message>, brought: &Brought) -> Result<Message, Refusal> {
         let kit = self.kit(asked);
         let mut messages: Vec<Message> = brought.frames.iter().filter_map(Frame::to_message).collect();
+        if !messages.is_empty() {
+            messages.splice(0..0, head);
+        }
         if let End::Closed(close) = &brought.end {
             let what = Value::Map(vec![
                 (keyword("code"), Value::Integer(close.code.get().into())),
@@ -279,9 +317,17 @@ impl Chsk {
         self.check_size(&message)?;
         let received = kit.codec.decode_events(&message).map_err(|error| undecodable(&error))?;
         if let Some(hello) = received.first().and_then(|first| Hello::read(kit, first)) {
-            let (peer, welcome) = self.hello(asked, &hello)?;
-            peer.greeted(Transport::Poll);
-            return Ok(self.respond(asked, &welcome));
+            let met = self.meet(asked, &hello)?;
+            met.peer.greeted(Transport::Poll);
+            let resumed = met.received.map(|received| {
+                with(&met.peer.owner(), |session, _| {
+                    session.keep();
+                    session.plan(received)
+                })
+            });
+            let resumed = resumed.transpose().map_err(|_| no_such_session())?;
+            met.tell(resumed.as_ref());
+            return Ok(self.respond(asked, &self.welcome(asked, &met, resumed.as_ref())?));
         }
         let peer = self.tsugi_peer(asked)?;
         let received = received.into_iter().map(|received| {
@@ -296,25 +342,42 @@ impl Chsk {
     fn tsugi_peer(&self, asked: &Asked) -> Result<Arc<Peer>, Refusal> {
         let named = asked.request().header(SESSION_HEADER).and_then(|text| SessionId::parse(text).ok());
         let peer = named.and_then(|id| self.0.hub.session(&id)).filter(|peer| asked.owns(peer));
-        peer.ok_or_else(|| Refusal::new(StatusCode::CONFLICT, "No such session: shake hands again"))
+        peer.ok_or_else(no_such_session)
     }
 
-    /// Answers hello: the client's session if it still lives, else a new one.
-    fn hello(&self, asked: &Asked, hello: &Hello) -> Result<(Arc<Peer>, Message), Refusal> {
+    /// Whom hello is from: the client's session if it still lives, else a new one.
+    fn meet(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
         let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
         let living = named.and_then(|id| self.0.hub.session(&id));
         let living = living.filter(|peer| asked.owns(peer) && !peer.is_closed());
-        let (peer, outcome) = match living {
-            Some(peer) => (peer, "resumed"),
-            None => (self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?, "new"),
+        let lost = match (living, hello.received) {
+            (Some(peer), None) => return Ok(Met { peer, outcome: "resumed", received: None, lost: None }),
+            (Some(peer), Some(received)) => match peer.owner().cell().look(|session| session.plan(received)) {
+                Ok(_) => return Ok(Met { peer, outcome: "resumed", received: Some(received), lost: None }),
+                Err(error) => {
+                    tracing::warn!(target: "tsugi", client = %peer.client(), %error, "the client counts differently");
+                    peer.close(Close::because(CloseCode::POLICY, "the client counts differently"));
+                    Some("desync")
+                }
+            },
+            (None, _) => named.map(|id| if id.epoch() == self.0.epoch { "expired" } else { "restarted" }),
         };
-        let what = Value::Map(vec![
-            (keyword("session"), Value::String(peer.session().to_text().into())),
-            (keyword("outcome"), keyword(outcome)),
-        ]);
-        let payload = Value::Vector(vec![keyword("chsk/welcome"), what]);
-        let welcome = self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?;
-        Ok((peer, welcome))
+        let peer = self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?;
+        let lost = hello.received.and_then(|received| Some(gap(received + 1, None, lost?)));
+        Ok(Met { peer, outcome: "new", received: hello.received.map(|_| 0), lost })
+    }
+
+    /// The answer to hello.
+    fn welcome(&self, asked: &Asked, met: &Met, resumed: Option<&Resumed>) -> Result<Message, Refusal> {
+        let mut what = vec![
+            (keyword("session"), Value::String(met.peer.session().to_text().into())),
+            (keyword("outcome"), keyword(met.outcome)),
+        ];
+        what.extend(resumed.map(|resumed| (keyword("next"), count(resumed.next))));
+        let missing = resumed.and_then(overflow).or_else(|| met.lost.clone());
+        what.extend(missing.map(|gap| (keyword("gap"), gap)));
+        let payload = Value::Vector(vec![keyword("chsk/welcome"), Value::Map(what)]);
+        self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
     }
 
     fn check_size(&self, message: &Message) -> Result<(), Refusal> {
@@ -327,6 +390,34 @@ impl Chsk {
     fn respond(&self, asked: &Asked, message: &Message) -> Response<Body> {
         ok(self.kit(asked).codec.content_type(), message.as_bytes().clone())
     }
+}
+
+/// A client that was met with hello.
+struct Met {
+    peer: Arc<Peer>,
+    outcome: &'static str,
+    /// How many items of this session it has; `None` if it does not count.
+    received: Option<u64>,
+    /// What it will not get of a session that is gone.
+    lost: Option<Value>,
+}
+
+impl Met {
+    /// Tells the application what the client will not get.
+    fn tell(&self, resumed: Option<&Resumed>) {
+        if let Some(gap) = resumed.and_then(overflow).or_else(|| self.lost.clone()) {
+            self.peer.tell_gap(gap);
+        }
+    }
+}
+
+/// What a session that lives no longer has for its client.
+fn overflow(resumed: &Resumed) -> Option<Value> {
+    resumed.gap.as_ref().map(|missing| gap(missing.from, Some(missing.to), "overflow"))
+}
+
+fn no_such_session() -> Refusal {
+    Refusal::new(StatusCode::CONFLICT, "No such session: shake hands again")
 }
 
 /// Makes a carrier the session's own, until the returned hold is dropped.
@@ -377,11 +468,25 @@ impl Greeter for TsugiGreeter {
             tracing::info!(target: "tsugi", why = refusal.text(), "hello refused");
             Close::because(CloseCode::TRY_AGAIN, "too many sessions")
         };
-        let (peer, welcome) = self.chsk.hello(&self.asked, &hello).map_err(busy)?;
-        peer.greeted(Transport::WebSocket);
-        let owner = peer.owner();
+        let met = self.chsk.meet(&self.asked, &hello).map_err(busy)?;
+        met.peer.greeted(Transport::WebSocket);
+        let owner: Arc<dyn Owner> = met.peer.owner();
         let profile = kit.profile(Wire::Tsugi, Transport::WebSocket);
-        let carrier = with(&owner, |session, now| session.attach(now, profile, Some(Frame::message(&welcome))));
+        let greeting = |resumed: Option<&Resumed>| {
+            self.chsk.welcome(&self.asked, &met, resumed).ok().map(|text| Frame::message(&text))
+        };
+        let carrier = match met.received {
+            None => with(&owner, |session, now| session.attach(now, profile, greeting(None))),
+            Some(received) => {
+                let resumed = with(&owner, |session, now| {
+                    session.resume(now, profile, received, |resumed| greeting(Some(resumed)))
+                });
+                let counted = Close::because(CloseCode::NO_HELLO, "counted differently");
+                let (carrier, resumed) = resumed.map_err(|_| counted)?;
+                met.tell(Some(&resumed));
+                carrier
+            }
+        };
         Ok((owner, carrier))
     }
 }

@@ -36,6 +36,8 @@ pub(crate) struct Core {
     pub(crate) broker: Arc<dyn Broker>,
     /// This node's number, part of every session id.
     pub(crate) node: u32,
+    /// Random at each start; part of every session id, by which a session of an earlier start is known.
+    pub(crate) epoch: u32,
     numbers: AtomicU64,
     /// Sessions by address. One lock: it is taken once when a session begins and once when it ends.
     addresses: Mutex<HashMap<IpAddr, usize>>,
@@ -49,6 +51,7 @@ pub(crate) struct Parts {
     pub(crate) router: Router<()>,
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) node: u32,
+    pub(crate) epoch: u32,
 }
 
 /// The most topics of one server.
@@ -56,7 +59,7 @@ const MAX_TOPICS: usize = 1_000_000;
 
 impl Core {
     pub(crate) fn new(parts: Parts) -> Self {
-        let Parts { config, kits, guard, router, broker, node } = parts;
+        let Parts { config, kits, guard, router, broker, node, epoch } = parts;
         Self {
             topics: Topics::new(config.limits.max_topics, MAX_TOPICS),
             config,
@@ -70,6 +73,7 @@ impl Core {
             users: Users::new(),
             broker,
             node,
+            epoch,
             numbers: AtomicU64::new(1),
             addresses: Mutex::default(),
         }
@@ -120,7 +124,7 @@ impl Core {
     }
 
     fn context(self: &Arc<Self>, who: Who) -> Result<Context, Refusal> {
-        let session = SessionId::random(self.node).map_err(|error| {
+        let session = SessionId::random(self.node, self.epoch).map_err(|error| {
             tracing::error!(target: "tsugi", %error, "the system gives no random numbers");
             Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, "No random numbers")
         })?;

@@ -30,6 +30,9 @@ pub enum ConfigError {
     /// SockJS carries text, and every codec of the server is binary.
     #[error("SockJS carries text, and no codec of this server writes it: add one such as JSON")]
     NoTextCodec,
+    /// The operating system gives no random numbers, without which sessions cannot be named.
+    #[error("the operating system gives no random numbers: {0}")]
+    Random(String),
     /// No codec is enabled.
     #[error("no codec is enabled: call .codec(…) or enable the feature \"edn\" or \"json\" of tsugi-proto")]
     NoCodec,

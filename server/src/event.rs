@@ -17,9 +17,14 @@ pub const PING: &str = "chsk/ws-ping";
 /// A client answered a ping of the server.
 pub const PONG: &str = "chsk/ws-pong";
 
+/// A client will not get something that was sent to it, or would have been: more waited than is kept (`overflow`), it was
+/// away for too long (`expired`), this server was started after it (`restarted`), or the two ends counted differently
+/// (`desync`). The data is a map of `from`, `to` (absent when nobody knows) and `why`; the client is told the same.
+pub const GAP: &str = "chsk/gap";
+
 /// The events the server makes, the only ones in the namespace `chsk` that a route may name. But for pings and pongs they
 /// never come from a client: what a client sends in that namespace is refused before it reaches a route.
-pub const LIFE_CYCLE: [&str; 5] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT, PING, PONG];
+pub const LIFE_CYCLE: [&str; 6] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT, PING, PONG, GAP];
 
 /// What an event can be made from: an [`Event`], or the result of making one, so that
 /// `server.push(&user, Event::new("mail/new", &count)).await?` needs one question mark only.

@@ -1,6 +1,6 @@
 //! `[:chsk/hello {…}]` (docs/wire.md).
 
-use crate::kit::Kit;
+use crate::kit::{Kit, keyword};
 use tsugi_proto::Value;
 use tsugi_proto::packet::Received;
 
@@ -8,6 +8,8 @@ use tsugi_proto::packet::Received;
 pub(crate) struct Hello {
     pub(crate) session: Option<String>,
     pub(crate) csrf: Option<String>,
+    /// How many items of that session it has; `None` from a client that does not count.
+    pub(crate) received: Option<u64>,
 }
 
 impl Hello {
@@ -17,15 +19,35 @@ impl Hello {
             return None;
         }
         let data: Value = tsugi_proto::codec::deserialize(kit.codec.as_ref(), data.as_deref()).ok()?;
-        Some(Self { session: field(&data, "session"), csrf: field(&data, "csrf") })
+        Some(Self {
+            session: field(&data, "session"),
+            csrf: field(&data, "csrf"),
+            received: natural(data.get("received")),
+        })
     }
 }
 
 fn field(data: &Value, name: &str) -> Option<String> {
-    let Value::Map(entries) = data else { return None };
-    let (_, value) = entries.iter().find(|(key, _)| match key {
-        Value::Keyword(key) | Value::String(key) => **key == *name,
-        _ => false,
-    })?;
-    if let Value::String(text) = value { Some(text.to_string()) } else { None }
+    if let Value::String(text) = data.get(name)? { Some(text.to_string()) } else { None }
+}
+
+/// A count of items in a value.
+pub(crate) fn natural(value: Option<&Value>) -> Option<u64> {
+    match value {
+        Some(Value::Integer(number)) => u64::try_from(*number).ok(),
+        _ => None,
+    }
+}
+
+/// A count of items as a value.
+pub(crate) fn count(number: u64) -> Value {
+    Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
+}
+
+/// What the client will not get, and why (docs/wire.md, "Counts").
+pub(crate) fn gap(from: u64, to: Option<u64>, why: &'static str) -> Value {
+    let mut gap = vec![(keyword("from"), count(from))];
+    gap.extend(to.map(|to| (keyword("to"), count(to))));
+    gap.push((keyword("why"), keyword(why)));
+    Value::Map(gap)
 }

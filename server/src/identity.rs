@@ -120,13 +120,15 @@ pub struct Client {
     pub id: ClientId,
 }
 
-/// The name of a session: 128 random bits and the number of the node that holds it.
+/// The name of a session: 128 random bits, the number of the node that holds it, and the epoch of that node, which is
+/// another after each start.
 ///
 /// It is a secret of the client. It is compared in constant time, and `Debug` shows a fingerprint; the text for the
 /// wire comes from [`SessionId::to_text`] only.
 #[derive(Clone, Copy)]
 pub struct SessionId {
     node: u32,
+    epoch: u32,
     random: [u8; 16],
 }
 
@@ -136,17 +138,17 @@ pub struct SessionId {
 pub struct SessionIdError;
 
 impl SessionId {
-    /// Digits of the text form: 8 of the node, 32 random.
-    const DIGITS: usize = 40;
+    /// Digits of the text form: 8 of the node, 8 of the epoch, 32 random.
+    const DIGITS: usize = 48;
 
-    /// A new id on this node.
+    /// A new id on this node, in this epoch.
     ///
     /// # Errors
     /// When the operating system has no random numbers to give; nothing can be served then.
-    pub fn random(node: u32) -> Result<Self, getrandom::Error> {
+    pub fn random(node: u32, epoch: u32) -> Result<Self, getrandom::Error> {
         let mut random = [0; 16];
         getrandom::fill(&mut random)?;
-        Ok(Self { node, random })
+        Ok(Self { node, epoch, random })
     }
 
     /// Reads what [`SessionId::to_text`] wrote.
@@ -158,20 +160,27 @@ impl SessionId {
         if digits.len() != Self::DIGITS {
             return Err(SessionIdError);
         }
-        let mut bytes = [0_u8; 20];
+        let mut bytes = [0_u8; 24];
         for (byte, pair) in bytes.iter_mut().zip(digits.chunks_exact(2)) {
             *byte = hex(pair[0])? << 4 | hex(pair[1])?;
         }
-        let (mut node, mut random) = ([0; 4], [0; 16]);
+        let (mut node, mut epoch, mut random) = ([0; 4], [0; 4], [0; 16]);
         node.copy_from_slice(&bytes[..4]);
-        random.copy_from_slice(&bytes[4..]);
-        Ok(Self { node: u32::from_be_bytes(node), random })
+        epoch.copy_from_slice(&bytes[4..8]);
+        random.copy_from_slice(&bytes[8..]);
+        Ok(Self { node: u32::from_be_bytes(node), epoch: u32::from_be_bytes(epoch), random })
     }
 
     /// Lower-case hexadecimal digits, safe in a header and in every codec.
     #[must_use]
     pub fn to_text(&self) -> String {
-        format!("{:08x}{:032x}", self.node, u128::from_be_bytes(self.random))
+        format!("{:08x}{:08x}{:032x}", self.node, self.epoch, u128::from_be_bytes(self.random))
+    }
+
+    /// When it was made: each start of a node is an epoch.
+    #[must_use]
+    pub fn epoch(&self) -> u32 {
+        self.epoch
     }
 
     /// The node that made the session.
@@ -363,8 +372,8 @@ mod tests {
         assert!(!format!("{client:?} {client}").contains("hunter2"));
         assert_eq!(client.to_string(), ClientId::new("hunter2-hunter2").unwrap().to_string());
 
-        let session = SessionId::random(7).unwrap();
-        assert!(!format!("{session:?}").contains(&session.to_text()[8..]));
+        let session = SessionId::random(7, 1).unwrap();
+        assert!(!format!("{session:?}").contains(&session.to_text()[16..]));
 
         let head = http::Request::builder().uri("/chsk?csrf-token=hunter2").body(()).unwrap().into_parts().0;
         let params = vec![("csrf-token".to_owned(), "hunter2".to_owned())];
@@ -375,12 +384,12 @@ mod tests {
 
     #[test]
     fn a_session_id_survives_the_wire() {
-        let session = SessionId::random(0xabcd).unwrap();
+        let session = SessionId::random(0xabcd, 1).unwrap();
         let text = session.to_text();
         assert_eq!(SessionId::parse(&text), Ok(session));
         assert_eq!(SessionId::parse(&text).unwrap().node(), 0xabcd);
-        assert_ne!(SessionId::random(0xabcd).unwrap(), session);
-        for wrong in ["", &text[1..], &text.to_uppercase(), &format!("{text}0"), &"é".repeat(20)] {
+        assert_ne!(SessionId::random(0xabcd, 1).unwrap(), session);
+        for wrong in ["", &text[1..], &text.to_uppercase(), &format!("{text}0"), &"é".repeat(24)] {
             assert_eq!(SessionId::parse(wrong), Err(SessionIdError), "{wrong}");
         }
     }

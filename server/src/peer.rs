@@ -10,6 +10,7 @@ use crate::reply::{Failure, Gone, Responder};
 use crate::service::guard::same_token;
 use crate::session::{Cell, Owner, with};
 use crate::users::Edge;
+use bytes::Bytes;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -174,7 +175,7 @@ impl Peer {
     fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
         let sent = with(&self.owner(), |session, now| session.send(now, item));
         if let Err(SendError::Full(_)) = sent {
-            tracing::warn!(target: "tsugi", client = %self.client(), "a client reads too slowly: queue full, closed with 3002");
+            tracing::warn!(target: "tsugi", client = %self.client(), "a client reads too slowly: queue full, dropped with 3002");
         }
         sent
     }
@@ -284,7 +285,7 @@ impl Peer {
     async fn handle(self: &Arc<Self>, received: Received, responder: Option<Responder>) {
         match received {
             Received::Event { id, data, .. } if id.is_reserved() => {
-                self.handle_reserved(id, data.is_some(), responder).await
+                self.handle_reserved(id, data, responder).await;
             }
             Received::Event { id, data, .. } => {
                 let concurrency = self.core.router.concurrency(&id);
@@ -315,8 +316,11 @@ impl Peer {
     }
 
     /// Events in the protocol's own namespace. Only pings and pongs may come from a client (sente-features C7).
-    async fn handle_reserved(self: &Arc<Self>, id: EventId, has_data: bool, responder: Option<Responder>) {
-        let known = !has_data && matches!(id.as_str(), event::PING | event::PONG);
+    async fn handle_reserved(self: &Arc<Self>, id: EventId, data: Option<Bytes>, responder: Option<Responder>) {
+        if id.as_str() == "chsk/ack" && self.wire == Wire::Tsugi {
+            return self.acknowledged(data.as_deref());
+        }
+        let known = data.is_none() && matches!(id.as_str(), event::PING | event::PONG);
         if !known {
             tracing::info!(target: "tsugi", client = %self.client(), event = %id, "reserved event of a client refused");
             if let Some(responder) = responder {
@@ -330,6 +334,18 @@ impl Peer {
             let _ = responder.reply(Value::String("pong".into()));
         }
         self.route_made(news, Value::Nil, None).await;
+    }
+
+    /// The client has what was sent up to a number. One that claims more than was sent counts differently, and must come
+    /// back to learn where it stands.
+    fn acknowledged(self: &Arc<Self>, data: Option<&[u8]>) {
+        let number = tsugi_proto::codec::deserialize::<u64>(self.kit().codec.as_ref(), data);
+        with(&self.owner(), |session, now| {
+            if number.is_ok_and(|number| session.acknowledge(number).is_ok()) {
+                return;
+            }
+            session.drop_carrier(now, Close::because(CloseCode::NO_HELLO, "counted differently"));
+        });
     }
 
     /// An event of the server's own making, for whoever has a route for it.
@@ -397,6 +413,13 @@ impl Peer {
     fn news(self: &Arc<Self>, id: &'static str) {
         let user = self.user().map_or_else(|| self.kit().no_user(), |user| Value::String(user.as_str().into()));
         self.work.lock().jobs.push_back(Job::News(id, user));
+        Arc::clone(self).readable();
+    }
+
+    /// The client will not get something that was sent to it.
+    pub(crate) fn tell_gap(self: &Arc<Self>, gap: Value) {
+        tracing::info!(target: "tsugi", client = %self.client(), ?gap, "gap");
+        self.work.lock().jobs.push_back(Job::News(event::GAP, gap));
         Arc::clone(self).readable();
     }
 

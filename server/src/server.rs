@@ -281,7 +281,8 @@ impl ServerBuilder {
         let kits = Kit::all(codecs, limits, times).map_err(|error| ConfigError::Codec(error.to_string()))?;
         let guard = Guard::new(self.config.access.clone(), self.config.hooks.clone(), limits.max_handshakes);
         let Self { config, router, broker, node } = self;
-        let core = Arc::new(Core::new(Parts { config, kits, guard, router, broker, node }));
+        let epoch = getrandom::u32().map_err(|error| ConfigError::Random(error.to_string()))?;
+        let core = Arc::new(Core::new(Parts { config, kits, guard, router, broker, node, epoch }));
         start_broker(&core);
         Ok(Server::new(core))
     }

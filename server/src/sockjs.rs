@@ -38,7 +38,7 @@ impl EventOpener {
         let client = match admitted.request.client_id() {
             Some(client) => client.clone(),
             None => {
-                let random = SessionId::random(self.core.node).map_err(|error| error.to_string());
+                let random = SessionId::random(self.core.node, self.core.epoch).map_err(|error| error.to_string());
                 let named = random.and_then(|id| ClientId::new(id.to_text()).map_err(|error| error.to_string()));
                 named.map_err(|error| {
                     tracing::error!(target: "tsugi", error, "a client could not be given a name");

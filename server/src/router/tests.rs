@@ -55,7 +55,7 @@ fn context(user: Option<&str>) -> Arc<Context> {
     Arc::new(Context {
         user: user.map(UserId::from),
         client: ClientId::new("tab-1").unwrap(),
-        session: SessionId::random(0).unwrap(),
+        session: SessionId::random(0, 1).unwrap(),
         extensions: Arc::new(extensions),
         server: server().0,
     })

@@ -8,6 +8,7 @@ mod events_rules;
 mod guard;
 mod http2;
 mod poll;
+mod resume_rules;
 mod socket_rules;
 mod support;
 mod websocket;
