@@ -49,6 +49,14 @@ interface Closed {
   httpStatus?: number;
   message?: string;
 }
+/** Events and replies that the server sent, or would have, and this client will never get. */
+interface Gap {
+  /** The number of the first; items are counted from 1 in each session. */
+  from: number;
+  /** The number of the last; `undefined` when nobody knows. */
+  to?: number;
+  why: "overflow" /** This client was away for longer than the server keeps a session. */ | "expired" /** The server was restarted. */ | "restarted" /** The two ends counted differently. */ | "desync";
+}
 type State = Connecting | Open | Waiting | Closed;
 //#endregion
 //#region src/types.d.ts
@@ -150,6 +158,11 @@ interface Client<ServerEvents extends object, ClientEvents extends object> {
   request<K extends keyof ClientEvents & string>(id: K, data: DataOf<ClientEvents[K]>, options?: RequestOptions): Promise<ReplyOf<ClientEvents[K]>>;
   /** Calls `handler` at every change of state. Returns how to stop it. */
   onState(handler: (now: State, before: State) => void): () => void;
+  /**
+   * Calls `handler` when something the server sent will never arrive: show afresh what may have changed. Returns how to
+   * stop it.
+   */
+  onGap(handler: (gap: Gap) => void): () => void;
   /** Resolves when there is a connection, at once if there is; rejects with a `ConnectError` when there will be none. */
   ready(): Promise<void>;
   /** Drops the connection there is, or the wait for one, and connects now: after a login, or on a "try now" button. */
@@ -174,7 +187,7 @@ type SendErrorCode = /** There is no connection: normal, try again when `state` 
 /** `send` did not accept the event. */
 declare class SendError extends Error {
   readonly code: SendErrorCode;
-  constructor(code: SendErrorCode, message?: string, options?: ErrorOptions);
+  constructor(code: SendErrorCode, message?: string);
 }
 /** Why a request has no reply; besides these the failure codes of the server and of the application. */
 type RequestErrorCode = SendErrorCode /** No reply came in time. It may have been handled. */ | "timeout" /** `close()` was called, or the server ended the connection for good. */ | "closed" /** Its `signal` said so. */ | "aborted" | (string & {});
@@ -183,7 +196,7 @@ declare class RequestError extends Error {
   readonly code: RequestErrorCode;
   /** What the server said besides; `undefined` when the failure is the client's own. */
   readonly data: unknown;
-  constructor(code: RequestErrorCode, message?: string, data?: unknown, options?: ErrorOptions);
+  constructor(code: RequestErrorCode, message?: string, data?: unknown);
 }
 /** There will be no connection, unless `reconnect()` is called. */
 declare class ConnectError extends Error {
@@ -191,4 +204,4 @@ declare class ConnectError extends Error {
   constructor(state: Closed);
 }
 //#endregion
-export { type AnyEvents, type Client, type Closed, type Codec, ConnectError, type Connecting, type DataOf, type Exchange, type Fetch, type Incoming, type Open, type Options, type Outgoing, type Reason, type ReplyOf, RequestError, type RequestErrorCode, type RequestOptions, SendError, type SendErrorCode, type Slot, type State, type Transport, type Verdict, type Waiting, type WebSocketConstructor, type WebSocketLike, connect, json };
+export { type AnyEvents, type Client, type Closed, type Codec, ConnectError, type Connecting, type DataOf, type Exchange, type Fetch, type Gap, type Incoming, type Open, type Options, type Outgoing, type Reason, type ReplyOf, RequestError, type RequestErrorCode, type RequestOptions, SendError, type SendErrorCode, type Slot, type State, type Transport, type Verdict, type Waiting, type WebSocketConstructor, type WebSocketLike, connect, json };

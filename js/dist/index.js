@@ -31,40 +31,33 @@ function packet(line) {
 * Completes `url` by what `place` says, and that by the page: each part is replaced singly.
 * Returns the HTTP form; {@link webSocketUrl} turns it into the other.
 */
-function resolveUrl(url, place, page) {
-	const resolved = parse(url, place, page);
-	resolved.protocol = resolved.protocol.replace(/^ws/, "http");
-	if (place.protocol) resolved.protocol = place.protocol.replace(/:?$/, ":").replace(/^ws/, "http");
-	if (place.host) setHost(resolved, place.host);
-	if (place.port !== void 0) setPort(resolved, String(place.port));
+function resolveUrl(url, { protocol, host, port }, page) {
+	const resolved = parse(url, page?.startsWith("http") ? page : host && "http://localhost");
+	const http = (protocol ?? "").replace(/:?$/, ":");
+	resolved.protocol = (http === ":" ? resolved.protocol : http).replace(/^ws/, "http");
+	if (host && /^[^:]+:\d+$/.test(host)) resolved.host = host;
+	else if (host) resolved.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+	if (port !== void 0) {
+		if (!/^\d{0,5}$/.test(String(port)) || Number(port) > 65535) throw new TypeError(`tsugi: ${port} is no port`);
+		resolved.port = String(port);
+	}
 	resolved.hash = "";
 	return resolved;
 }
 function webSocketUrl(http) {
-	const url = new URL(http);
-	url.protocol = http.protocol === "https:" ? "wss:" : "ws:";
-	return url;
+	return new URL(http.href.replace(/^http/, "ws"));
 }
 function withQuery(url, query) {
 	const full = new URL(url);
 	for (const [name, value] of Object.entries(query)) full.searchParams.append(name, value);
 	return full.href;
 }
-function parse(url, place, page) {
-	const base = page && /^https?:/.test(page) ? page : place.host ? "http://localhost" : void 0;
+function parse(url, base) {
 	try {
 		const parsed = new URL(url, base);
-		if (/^(https?|wss?):$/.test(parsed.protocol)) return parsed;
+		if (/^(http|ws)s?:$/.test(parsed.protocol)) return parsed;
 	} catch {}
-	throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, nor completed by a page`);
-}
-function setHost(url, host) {
-	if (/^[^:]+:\d+$/.test(host)) url.host = host;
-	else url.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-}
-function setPort(url, port) {
-	if (!/^\d{0,5}$/.test(port) || Number(port) > 65535) throw new TypeError(`tsugi: ${port} is no port`);
-	url.port = port;
+	throw new TypeError(`tsugi: ${url} is no URL of a server, nor completed by a page`);
 }
 //#endregion
 //#region src/config.ts
@@ -75,6 +68,8 @@ const SENTE = {
 	pingMs: 1e4,
 	pingTimeoutMs: 5e3,
 	pollMs: 5e4,
+	ackItems: 64,
+	ackMs: 5e3,
 	maxMessage: Number.POSITIVE_INFINITY
 };
 /** @throws TypeError when the URL cannot be understood or completed. */
@@ -131,8 +126,8 @@ function backoff(attempt, random) {
 /** `send` did not accept the event. */
 var SendError = class extends Error {
 	code;
-	constructor(code, message = code, options) {
-		super(message, options);
+	constructor(code, message = code) {
+		super(message);
 		this.name = "SendError";
 		this.code = code;
 	}
@@ -142,8 +137,8 @@ var RequestError = class extends Error {
 	code;
 	/** What the server said besides; `undefined` when the failure is the client's own. */
 	data;
-	constructor(code, message = code, data, options) {
-		super(message, options);
+	constructor(code, message = code, data) {
+		super(message);
 		this.name = "RequestError";
 		this.code = code;
 		this.data = data;
@@ -161,9 +156,47 @@ var ConnectError = class extends Error {
 /** What a request that could not even be sent rejects with. */
 function asRequestError(error) {
 	if (error instanceof RequestError) return error;
-	const { code, message, cause } = error;
-	return new RequestError(code ?? "failed", message, void 0, { cause });
+	const { code, message } = error;
+	return new RequestError(code ?? "failed", message);
 }
+//#endregion
+//#region src/events.ts
+/** Names for what is no event of the application. Its own never begin so. */
+const ANY = "chsk/any";
+const GAP = "chsk/gap";
+const STATE = "chsk/state";
+var Events = class {
+	#handlers = /* @__PURE__ */ new Map();
+	#report;
+	constructor(report) {
+		this.#report = report;
+	}
+	/** Adding a function twice is two subscriptions, each with its own end. */
+	on(id, handler) {
+		const handlers = this.#handlers.get(id) ?? /* @__PURE__ */ new Set();
+		this.#handlers.set(id, handlers);
+		const own = (...what) => handler(...what);
+		handlers.add(own);
+		return () => {
+			handlers.delete(own);
+		};
+	}
+	tell(id, ...what) {
+		for (const handler of [...this.#handlers.get(id) ?? []]) try {
+			const result = handler(...what);
+			if (result instanceof Promise) result.catch((error) => this.#report(error));
+		} catch (error) {
+			this.#report(error);
+		}
+	}
+	/** Events of one batch, one after another; what is no event is reported and passed over. */
+	batch(events) {
+		for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") {
+			this.tell(event[0], event[1]);
+			this.tell(ANY, event[0], event[1]);
+		} else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
+	}
+};
 //#endregion
 //#region src/handshake.ts
 /** `[:chsk/handshake [uid csrf data extension]]`; `defaults` fill in what the extension leaves out. */
@@ -187,18 +220,64 @@ function readTerms(extension, defaults) {
 		maxMessage: number("max-message", 65536),
 		pingMs: number("ping-ms", 25e3),
 		pingTimeoutMs: number("ping-timeout-ms", defaults.pingTimeoutMs),
-		pollMs: number("poll-ms", 2e4)
+		pollMs: number("poll-ms", 2e4),
+		ackItems: number("ack-items", defaults.ackItems),
+		ackMs: number("ack-ms", defaults.ackMs)
 	};
 }
-/** `[:chsk/welcome {:session "…", :outcome :resumed}]` */
+/** `[:chsk/welcome {:session "…", :outcome :resumed, :next 18}]` */
 function readWelcome(payload) {
 	if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return void 0;
-	const { session, outcome } = Object(payload[1]);
+	const { session, outcome, next, why } = Object(payload[1]);
 	return typeof session === "string" ? {
 		session,
-		resumed: outcome === "resumed"
+		resumed: outcome === "resumed",
+		next: count(next),
+		why
 	} : void 0;
 }
+/** Numbers of items begin at 1; EDN brings them as bigints where they are large. */
+function count(value) {
+	return Number(value ?? 0) || void 0;
+}
+//#endregion
+//#region src/ledger.ts
+/** Items of one session, counted from 1 by both ends. */
+var Ledger = class {
+	/** The last item that arrived. */
+	received = 0;
+	#acknowledged = 0;
+	#late;
+	#environment;
+	#tell;
+	constructor(environment, tell) {
+		this.#environment = environment;
+		this.#tell = tell;
+	}
+	/**
+	* Takes note of an item.
+	* @returns whether it is news, and did not come before on another carrier.
+	*/
+	enter(number, items, ms) {
+		if (number <= this.received) return false;
+		this.received = number;
+		if (number - this.#acknowledged >= items) this.#tell();
+		else this.#late ??= this.#environment.after(ms, this.#tell);
+		return true;
+	}
+	/** The server is told now: how far it is. */
+	acknowledge() {
+		this.#environment.cancel(this.#late);
+		this.#late = void 0;
+		this.#acknowledged = this.received;
+		return this.received;
+	}
+	/** Another session begins, or what lies before an item will not come. */
+	skipTo(next) {
+		this.received = next - 1;
+		this.acknowledge();
+	}
+};
 //#endregion
 //#region src/path.ts
 const CLIMB_MS = 3e4;
@@ -295,9 +374,9 @@ var Pending = class {
 	fail(slot, error) {
 		this.#take(slot)?.reject(error);
 	}
-	/** Fails all but those of `keep`. */
-	failAll(code, keep) {
-		for (const slot of [...this.#waiters.keys()]) if (!keep?.has(slot)) this.fail(slot, new RequestError(code));
+	/** Fails all but those that were not sent yet. */
+	failAll(code, unsent = []) {
+		for (const slot of [...this.#waiters.keys()]) if (!unsent.some((parcel) => parcel.slot === slot)) this.fail(slot, new RequestError(code));
 	}
 	#take(slot) {
 		const waiter = this.#waiters.get(slot);
@@ -318,8 +397,8 @@ function failureIn(reply) {
 var Carrier = class {
 	/** What the server has yet to say. */
 	phase = "handshake";
-	/** Packets that must not be seen before those of another carrier. */
-	held;
+	/** The number of the next item that it brings; `undefined` where nothing is counted. */
+	next;
 	done = false;
 	host;
 	#watchdog;
@@ -327,15 +406,22 @@ var Carrier = class {
 		this.host = host;
 	}
 	/** Ends it without a word to the host. */
-	close(code, reason) {
+	close(code = 1e3, reason = "") {
 		if (this.done) return;
 		this.done = true;
 		this.within(void 0);
 		this.release(code, reason);
 	}
-	fail(loss, code = 1e3) {
+	fail(reason, message, code) {
+		this.end({
+			reason,
+			message: message === void 0 ? message : String(message),
+			code
+		});
+	}
+	end(loss, closeCode) {
 		if (this.done) return;
-		this.close(code, loss.reason);
+		this.close(closeCode);
 		this.host.lost(this, loss);
 	}
 	/** One timer per carrier: each use replaces the one before. */
@@ -348,10 +434,7 @@ var Carrier = class {
 		try {
 			return this.host.codec.decode(text);
 		} catch (error) {
-			this.fail({
-				reason: "bad-frame",
-				message: String(error)
-			});
+			this.fail("bad-frame", error);
 			return;
 		}
 	}
@@ -364,8 +447,7 @@ const SLACK_MS = 1e4;
 /** An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered. */
 const HELD_MS = 250;
 const PAUSE_MS = 500;
-/** A poll this young may still be on its way, and would reach the server after hello on the WebSocket. */
-const SETTLED_MS = 250;
+const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
 const MAX_RETRY_AFTER_MS = 3e5;
 /** Ends an exchange: the carrier is lost, or the server did not take what was posted. */
 var Failure = class {
@@ -379,13 +461,11 @@ var PollCarrier = class extends Carrier {
 	#terms;
 	#queue = [];
 	#posting = [];
-	#polling = false;
-	#polledAt = 0;
-	/** Someone takes over: called once no POST is outstanding; no new one is begun. */
+	/** Which poll is outstanding. What an earlier one brings comes again. */
+	#poll;
+	/** Someone takes over: no POST is begun any more, and this is called once none is outstanding. */
 	#quiet;
-	/** Hello was said elsewhere: called once no poll is outstanding; no new one is begun. */
-	#silent;
-	#ceding = false;
+	/** It was called: no poll is begun any more either. */
 	#fenced = false;
 	#exchanges = /* @__PURE__ */ new Set();
 	start() {
@@ -396,7 +476,7 @@ var PollCarrier = class extends Carrier {
 	}
 	begin(terms) {
 		this.#terms = terms;
-		this.#poll();
+		this.#startPoll();
 		this.#pump();
 	}
 	send(parcel) {
@@ -411,74 +491,70 @@ var PollCarrier = class extends Carrier {
 	}
 	/** Stops posting, and says when hello may be said on a WebSocket. */
 	cede(quiet) {
-		this.#ceding = true;
 		this.#quiet = quiet;
 		this.#ceded();
 	}
-	/** Says when what the last poll brought has been received; no later than `timeoutMs`. */
-	whenSilent(timeoutMs, silent) {
-		this.#silent = silent;
-		this.within(timeoutMs, () => this.#fellSilent());
-		if (!this.#polling) this.#fellSilent();
-	}
 	/** Nobody took over after all. */
 	resume() {
-		this.#ceding = false;
 		this.#fenced = false;
 		this.#quiet = void 0;
-		this.#silent = void 0;
-		this.within(void 0);
-		if (!this.#polling) this.#poll();
+		if (!this.#poll) this.#startPoll();
 		this.#pump();
 	}
 	#ceded() {
-		if (!this.#quiet || this.#posting.length > 0) return;
+		if (!this.#quiet || this.#fenced || this.#posting.length > 0) return;
 		this.#fenced = true;
-		const young = SETTLED_MS - (this.host.environment.now() - this.#polledAt);
-		if (this.#polling && young > 0) return this.within(young, () => this.#ceded());
-		const quiet = this.#quiet;
-		this.#quiet = void 0;
-		quiet();
+		this.#poll = void 0;
+		this.#quiet();
 	}
-	#fellSilent() {
-		const silent = this.#silent;
-		this.#silent = void 0;
-		this.within(void 0);
-		silent?.();
+	#startPoll() {
+		const poll = {};
+		this.#poll = poll;
+		this.#run(async () => {
+			try {
+				await this.#pollOnce(poll);
+			} catch (error) {
+				if (this.#poll === poll) throw error;
+			}
+		});
 	}
-	#poll() {
-		this.#polling = true;
-		this.#run(() => this.#pollOnce());
-	}
-	async #pollOnce() {
+	async #pollOnce(poll) {
 		const { environment } = this.host;
-		this.#polledAt = environment.now();
-		const packets = await this.#get({}, (this.#terms?.pollMs ?? 0) + SLACK_MS);
-		if (this.done) return;
-		const quick = environment.now() - this.#polledAt < HELD_MS;
-		this.#polling = false;
+		const polledAt = environment.now();
+		const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.acknowledge()) };
+		const packets = await this.#get(ack, this.#holdMs());
+		if (this.done || this.#poll !== poll) return;
+		this.#poll = void 0;
 		this.#receive(packets);
-		if (this.done) return;
-		if (this.#fenced) {
-			this.#ceded();
-			return this.#fellSilent();
-		}
-		if (quick && !packets.some(carriesSomething)) this.#pause();
-		else this.#poll();
+		if (this.done || this.#fenced) return;
+		if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.#pause();
+		else this.#startPoll();
 	}
 	#pause() {
 		this.host.environment.after(PAUSE_MS, () => {
-			if (!this.done && !this.#polling && !this.#fenced) this.#poll();
+			if (!this.done && !this.#poll && !this.#fenced) this.#startPoll();
 		});
 	}
 	#pump() {
-		if (!this.#terms || this.done || this.#ceding || this.#posting.length > 0) return;
-		const { session } = this.#terms;
-		while (this.#queue.length > 0 && this.#posting.length === 0) if (session === void 0) this.#postToSente(this.#queue.shift());
-		else this.#postBatch(this.#terms.maxMessage);
+		while (this.#terms && !this.done && !this.#quiet && this.#posting.length === 0 && this.#queue.length > 0) {
+			const { session, maxMessage } = this.#terms;
+			const parcels = session === void 0 ? this.#queue.splice(0, 1) : this.#batch(maxMessage);
+			const slot = session === void 0 ? parcels[0]?.slot ?? null : null;
+			if (slot === null) this.#posting = parcels;
+			this.#run(async () => {
+				const packets = await this.#deliver(parcels, session);
+				if (slot !== null) this.host.settle(slot, senteReply(packets[0]?.payload));
+				else {
+					this.#posting = [];
+					this.#receive(packets);
+					this.#ceded();
+				}
+				this.#pump();
+			});
+		}
 	}
 	/** In order, as many as the server takes at once, and at least one. */
-	#postBatch(maxBytes) {
+	#batch(maxBytes) {
 		let bytes = 0;
 		let count = 0;
 		for (const { text } of this.#queue) {
@@ -486,30 +562,12 @@ var PollCarrier = class extends Carrier {
 			if (count > 0 && bytes > maxBytes) break;
 			count += 1;
 		}
-		this.#posting = this.#queue.splice(0, count);
-		const body = this.#posting.map(({ text }) => text).join("\n");
-		this.#run(async () => {
-			const packets = await this.#deliver(this.#posting, () => this.#post(body, POST_TIMEOUT_MS));
-			this.#posting = [];
-			this.#receive(packets);
-			this.#ceded();
-			this.#pump();
-		});
+		return this.#queue.splice(0, count);
 	}
-	/** Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it. */
-	#postToSente(parcel) {
-		const waits = parcel.slot !== null;
-		if (!waits) this.#posting = [parcel];
-		this.#run(async () => {
-			const packets = await this.#deliver([parcel], () => this.#postForm(parcel.text));
-			if (waits) this.host.settle(parcel.slot, senteReply(packets[0]?.payload));
-			else this.#posting = [];
-			this.#pump();
-		});
-	}
-	async #deliver(parcels, exchange) {
+	async #deliver(parcels, session) {
+		const body = parcels.map(({ text }) => text).join("\n");
 		try {
-			return await exchange();
+			return await (session === void 0 ? this.#post(`ppstr=${encodeURIComponent(body)}`, this.#holdMs(), FORM) : this.#post(body, POST_TIMEOUT_MS));
 		} catch (error) {
 			if (!(error instanceof Failure)) throw error;
 			const { httpStatus = 0, reason } = error.loss;
@@ -519,97 +577,96 @@ var PollCarrier = class extends Carrier {
 			return [];
 		}
 	}
+	#holdMs() {
+		return (this.#terms?.pollMs ?? 0) + SLACK_MS;
+	}
 	#receive(packets) {
 		if (!this.done) this.host.receive(this, packets);
 	}
 	#get(query, timeoutMs) {
 		const udt = String(this.host.environment.now());
-		return this.#exchange("GET", {
+		return this.#exchange({
 			...query,
 			udt
-		}, void 0, {}, timeoutMs);
+		}, { method: "GET" }, timeoutMs);
 	}
-	#post(body, timeoutMs) {
-		return this.#exchange("POST", {}, body, { "Content-Type": this.host.codec.contentType }, timeoutMs);
+	#post(body, timeoutMs, type = this.host.codec.contentType) {
+		return this.#exchange({}, {
+			method: "POST",
+			body,
+			headers: { "Content-Type": type }
+		}, timeoutMs);
 	}
-	#postForm(text) {
-		const type = { "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8" };
-		const timeoutMs = (this.#terms?.pollMs ?? 0) + SLACK_MS;
-		return this.#exchange("POST", {}, `ppstr=${encodeURIComponent(text)}`, type, timeoutMs);
-	}
-	async #exchange(method, query, body, extra, timeoutMs) {
+	async #exchange(query, init, timeoutMs) {
 		const { host } = this;
-		const terms = this.#terms;
+		const session = this.#terms?.session;
+		const own = session === void 0 ? {} : { "Tsugi-Session": session };
 		const headers = {
 			...host.headers(),
 			"X-Requested-With": "XMLHttpRequest",
-			...extra
+			...init.headers,
+			...own
 		};
-		if (terms?.session !== void 0) Object.assign(headers, { "Tsugi-Session": terms.session });
-		const response = await this.#fetch(host.url("poll", query), {
-			method,
-			headers,
-			body
-		}, timeoutMs);
-		if (response.status !== 200) throw new Failure(lossOf(response));
-		return host.codec.decode(response.text);
-	}
-	async #fetch(url, init, timeoutMs) {
-		const { environment } = this.host;
 		const abort = new AbortController();
 		let late = false;
-		const timer = environment.after(timeoutMs, () => {
+		const timer = host.environment.after(timeoutMs, () => {
 			late = true;
 			abort.abort();
 		});
 		this.#exchanges.add(abort);
-		try {
-			const response = await environment.fetch(url, {
+		const ask = async () => {
+			const url = host.url("poll", query);
+			const { signal } = abort;
+			const response = await host.environment.fetch(url, {
 				...init,
+				headers,
 				cache: "no-store",
-				signal: abort.signal
+				signal
 			});
-			const retryAfter = Number(response.headers.get("retry-after") ?? NaN);
 			return {
-				status: response.status,
-				text: await response.text(),
-				retryAfter
+				response,
+				text: await response.text()
 			};
-		} catch (error) {
+		};
+		const { response, text } = await ask().catch((error) => {
 			throw new Failure({
 				reason: late ? "timeout" : "network",
 				message: String(error)
 			});
-		} finally {
-			environment.cancel(timer);
+		}).finally(() => {
+			host.environment.cancel(timer);
 			this.#exchanges.delete(abort);
-		}
+		});
+		if (response.status !== 200) throw new Failure(lossOf(response, text));
+		return host.codec.decode(text);
 	}
 	/** Every failure of an exchange ends here, so that none is left to the global handler. */
 	#run(work) {
 		work().catch((error) => {
-			if (error instanceof Failure) this.fail(error.loss);
-			else this.fail({
-				reason: "bad-frame",
-				message: String(error)
-			});
+			if (error instanceof Failure) this.end(error.loss);
+			else this.fail("bad-frame", error);
 		});
 	}
 	release() {
 		for (const abort of this.#exchanges) abort.abort();
 	}
 };
-function lossOf({ status, text, retryAfter }) {
+const REASONS = {
+	400: "rejected",
+	401: "refused",
+	402: "refused",
+	403: "refused",
+	409: "session-gone",
+	503: "busy"
+};
+function lossOf({ status, headers }, text) {
 	const loss = {
-		reason: "network",
+		reason: REASONS[status] ?? "network",
 		httpStatus: status,
 		message: text.slice(0, 200) || void 0
 	};
-	if (status === 400) loss.reason = "rejected";
-	if (status >= 401 && status <= 403) loss.reason = "refused";
-	if (status === 409) loss.reason = "session-gone";
-	if (status === 503) loss.reason = "busy";
-	if (retryAfter >= 0) loss.retryAfterMs = Math.min(retryAfter * 1e3, MAX_RETRY_AFTER_MS);
+	const retryAfterMs = Number(headers.get("retry-after") ?? NaN) * 1e3;
+	if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
 	return loss;
 }
 function carriesSomething({ payload, slot }) {
@@ -633,27 +690,18 @@ var WebSocketCarrier = class extends Carrier {
 	#terms;
 	#heardAt = 0;
 	start(handshakeTimeoutMs) {
-		const late = () => this.fail({
-			reason: "timeout",
-			message: "no handshake in time"
-		});
+		const late = () => this.fail("timeout", "no handshake in time");
 		this.within(handshakeTimeoutMs, late);
 		const { WebSocket } = this.host.environment;
 		try {
 			if (!WebSocket) throw new TypeError("no WebSocket constructor");
 			this.#listen(new WebSocket(this.host.url("ws", {})));
 		} catch (error) {
-			this.within(0, () => this.fail({
-				reason: "network",
-				message: String(error)
-			}));
+			this.within(0, () => this.fail("network", error));
 		}
 	}
 	hello(text, timeoutMs) {
-		this.within(timeoutMs, () => this.fail({
-			reason: "timeout",
-			message: "no welcome in time"
-		}));
+		this.within(timeoutMs, () => this.fail("timeout", "no welcome in time"));
 		this.#write(text);
 	}
 	begin(terms) {
@@ -683,7 +731,7 @@ var WebSocketCarrier = class extends Carrier {
 		}));
 		this.within(terms.pingTimeoutMs, () => {
 			if (this.#heardAt > askedAt) this.#listenFor(terms.pingMs);
-			else this.fail({
+			else this.end({
 				reason: "timeout",
 				code: NO_PONG,
 				message: "no answer to a ping"
@@ -696,20 +744,13 @@ var WebSocketCarrier = class extends Carrier {
 		socket.onmessage = (event) => this.#message(event.data);
 		socket.onerror = () => {};
 		socket.onclose = ({ code, reason }) => {
-			this.fail({
-				reason: code === 1006 ? "network" : "server",
-				code,
-				message: reason || void 0
-			});
+			this.fail(code === 1006 ? "network" : "server", reason || void 0, code);
 		};
 	}
 	#message(data) {
 		if (this.done) return;
 		this.#heardAt = this.host.environment.now();
-		if (typeof data !== "string") return this.fail({
-			reason: "bad-frame",
-			message: "a binary message"
-		});
+		if (typeof data !== "string") return this.fail("bad-frame", "a binary message");
 		const packets = this.decode(data);
 		if (packets) this.host.receive(this, packets);
 	}
@@ -728,10 +769,7 @@ var WebSocketCarrier = class extends Carrier {
 		try {
 			this.#socket?.send(text);
 		} catch (error) {
-			this.within(0, () => this.fail({
-				reason: "network",
-				message: String(error)
-			}));
+			this.within(0, () => this.fail("network", error));
 		}
 	}
 	release(code, reason) {
@@ -749,17 +787,15 @@ var WebSocketCarrier = class extends Carrier {
 const GOOD_MS = 5e3;
 /** Broken rules in a row, after which nothing is tried any more. */
 const MAX_VIOLATIONS = 3;
-const VIOLATIONS = new Set([
+const VIOLATIONS = [
 	1002,
 	1003,
 	1007,
 	1008,
 	1009
-]);
+];
 /** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
 const WAKE_MS = 250;
-/** How long the last poll may take to come back after a WebSocket took over. */
-const LAST_POLL_MS = 5e3;
 var Connection = class {
 	state;
 	environment;
@@ -777,6 +813,7 @@ var Connection = class {
 		data: void 0
 	};
 	#terms;
+	#ledger;
 	/** Accepted, and certainly not sent: goes out first on the next carrier. */
 	#outbox = [];
 	#token;
@@ -797,6 +834,7 @@ var Connection = class {
 		this.#events = events;
 		this.#terms = config.senteTerms;
 		this.#pending = new Pending(environment);
+		this.#ledger = new Ledger(environment, () => this.#sayArrived());
 		this.#path = new Path(config.transports, environment.WebSocket !== void 0);
 		this.state = this.#connecting(this.#path.first() ?? "ws");
 		this.#unwatch = environment.watch((what) => this.#wake(what));
@@ -820,8 +858,8 @@ var Connection = class {
 		}
 	}
 	reconnect() {
-		if (this.#over) throw new SendError("disconnected", "close() was called: connect anew");
-		this.#drop("reconnect");
+		if (this.#over) throw new SendError("disconnected", "close() was called");
+		this.#drop();
 		this.#attempts = 0;
 		this.#violations = 0;
 		this.#path.networkChanged();
@@ -849,6 +887,9 @@ var Connection = class {
 			"X-CSRF-Token": this.#token
 		};
 	}
+	acknowledge() {
+		return this.#ledger.acknowledge();
+	}
 	settle(slot, reply) {
 		this.#pending.settle(slot, reply);
 	}
@@ -861,8 +902,7 @@ var Connection = class {
 	receive(carrier, packets) {
 		for (const packet of packets) {
 			if (carrier !== this.#live && carrier !== this.#candidate) return;
-			if (carrier.held) carrier.held.push(packet);
-			else if (!this.#understands(carrier, packet)) return this.#misunderstood(carrier);
+			if (!this.#understands(carrier, packet)) return carrier.fail("bad-frame");
 		}
 	}
 	lost(carrier, loss) {
@@ -912,17 +952,33 @@ var Connection = class {
 		this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
 		this.#candidate.start(this.#config.handshakeTimeoutMs);
 	}
-	#misunderstood(carrier) {
-		carrier.close(1e3, "bad frame");
-		this.lost(carrier, { reason: "bad-frame" });
-	}
 	/** @returns whether the server may say this now. */
 	#understands(carrier, packet) {
 		if (carrier.phase === "handshake") return this.#handshake(carrier, packet.payload);
 		if (carrier.phase === "welcome") return this.#welcome(carrier, packet.payload);
-		if (packet.slot !== null) this.settle(packet.slot, packet.payload);
-		else return this.#message(carrier, packet.payload);
+		if (packet.slot === null) return this.#message(carrier, packet.payload);
+		if (this.#isNews(carrier)) this.settle(packet.slot, packet.payload);
 		return true;
+	}
+	/** @returns whether the next item of this carrier is one that the application has not seen. */
+	#isNews(carrier) {
+		if (carrier.next === void 0) return true;
+		return this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
+	}
+	/** Tells the server what arrived, where a poll does not do it anyway. */
+	#sayArrived() {
+		const data = this.acknowledge();
+		if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
+	}
+	#say(id, data) {
+		this.#live?.send({
+			text: this.codec.encode({
+				id,
+				data,
+				slot: null
+			}),
+			slot: null
+		});
 	}
 	#handshake(carrier, payload) {
 		const handshake = readHandshake(payload, this.#config.senteTerms);
@@ -943,50 +999,68 @@ var Connection = class {
 			session
 		};
 		const csrf = carrier.transport === "ws" ? this.#token : void 0;
-		const hello = {
-			...session !== void 0 && { session },
-			...csrf !== void 0 && { csrf }
-		};
-		const text = this.codec.encode({
-			id: "chsk/hello",
-			data: hello,
-			slot: null
-		});
 		carrier.phase = "welcome";
-		const say = () => carrier === this.#candidate && carrier.hello(text, this.#config.handshakeTimeoutMs);
+		const say = () => {
+			if (carrier !== this.#candidate) return;
+			const data = {
+				session,
+				received: this.#ledger.received,
+				csrf
+			};
+			const text = this.codec.encode({
+				id: "chsk/hello",
+				data,
+				slot: null
+			});
+			carrier.hello(text, this.#config.handshakeTimeoutMs);
+		};
 		if (this.#live instanceof PollCarrier) this.#live.cede(say);
 		else say();
 	}
 	#welcome(carrier, payload) {
 		const welcome = readWelcome(payload);
 		if (!welcome) return false;
-		const terms = {
-			...this.#terms,
-			session: welcome.session
-		};
-		const adopt = () => this.#adopt(carrier, terms, welcome.resumed);
-		if (!(this.#live instanceof PollCarrier)) adopt();
-		else {
-			carrier.held = [];
-			this.#live.whenSilent(LAST_POLL_MS, adopt);
+		const { session, resumed, next, why } = welcome;
+		if (!resumed) {
+			const from = this.#ledger.received + 1;
+			this.#ledger.skipTo(1);
+			if (why) this.#events.tell(GAP, {
+				from,
+				why
+			});
 		}
+		this.#countFrom(carrier, next);
+		this.#adopt(carrier, {
+			...this.#terms,
+			session
+		}, resumed);
 		return true;
+	}
+	/** What lies between what arrived and the next item was too much for the server to keep. */
+	#countFrom(carrier, next) {
+		carrier.next = next;
+		const from = this.#ledger.received + 1;
+		if (!next || next <= from) return;
+		this.#ledger.skipTo(next);
+		this.#events.tell(GAP, {
+			from,
+			to: next - 1,
+			why: "overflow"
+		});
 	}
 	/** The server has taken this carrier: from now on events travel on it. */
 	#adopt(carrier, terms, resumed) {
 		const before = this.#live;
 		if (before) this.#outbox.unshift(...before.drain());
-		before?.close(1e3, "taken over");
+		before?.close();
 		this.#noteGood();
 		this.#openedAt = this.environment.now();
 		this.#live = carrier;
 		this.#candidate = void 0;
 		this.#terms = terms;
 		carrier.phase = "open";
-		const { held = [] } = carrier;
-		carrier.held = void 0;
 		if (carrier.transport === "ws") this.#path.webSocketOpened();
-		if (!resumed) this.#pending.failAll("disconnected", new Set(this.#outbox.map(({ slot }) => slot)));
+		if (!resumed) this.#pending.failAll("disconnected", this.#outbox);
 		carrier.begin(terms);
 		for (const parcel of this.#outbox.splice(0)) carrier.send(parcel);
 		const why = carrier.transport === "ws" ? "fine" : this.#path.verdict;
@@ -997,42 +1071,26 @@ var Connection = class {
 			resumed,
 			why
 		});
-		this.receive(carrier, held);
 		if (carrier === this.#live) this.#planClimb();
 	}
 	#message(carrier, payload) {
 		if (typeof payload === "string") return this.#control(carrier, payload, void 0);
 		if (!Array.isArray(payload)) return false;
 		if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
-		this.#events.batch(payload);
+		this.#events.batch(payload.filter(() => this.#isNews(carrier)));
 		return true;
 	}
 	#control(carrier, id, data) {
-		if (id === "chsk/ws-ping") this.#pong(carrier);
+		if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", void 0);
+		else if (id === "chsk/from") this.#countFrom(carrier, count(data));
 		else if (id === "chsk/close") this.#closedByServer(carrier, data);
 		else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
-		else return id === "chsk/timeout" || id === "chsk/dummy-cb-200" || id === "chsk/welcome";
+		else return id.startsWith("chsk/");
 		return true;
-	}
-	#pong(carrier) {
-		const text = this.codec.encode({
-			id: "chsk/ws-pong",
-			data: void 0,
-			slot: null
-		});
-		carrier.send({
-			text,
-			slot: null
-		});
 	}
 	#closedByServer(carrier, data) {
 		const { code, reason } = Object(data);
-		carrier.close(1e3, "");
-		this.lost(carrier, {
-			reason: "server",
-			code: typeof code === "number" ? code : 1e3,
-			message: typeof reason === "string" ? reason : void 0
-		});
+		carrier.fail("server", reason || void 0, typeof code === "number" ? code : 1e3);
 	}
 	/** A poll is answered with a handshake when the server has forgotten us. Sente just goes on. */
 	#unaskedHandshake(carrier, payload) {
@@ -1050,8 +1108,7 @@ var Connection = class {
 			});
 			return true;
 		}
-		carrier.close(1e3, "");
-		this.lost(carrier, { reason: "session-gone" });
+		carrier.fail("session-gone");
 		return true;
 	}
 	#planClimb() {
@@ -1069,13 +1126,6 @@ var Connection = class {
 		});
 	}
 	#candidateLost(carrier, loss) {
-		if (carrier.held && this.#live instanceof PollCarrier) {
-			this.#live.whenSilent(LAST_POLL_MS, () => {
-				this.#adopt(carrier, this.#terms, true);
-				this.lost(carrier, loss);
-			});
-			return;
-		}
 		this.#candidate = void 0;
 		const verdict = loss.reason === "timeout" ? "mute" : "refused";
 		const spoke = carrier.phase !== "handshake";
@@ -1098,9 +1148,7 @@ var Connection = class {
 		this.environment.cancel(this.#climbTimer);
 		this.#live = void 0;
 		this.#outbox.unshift(...carrier.drain());
-		const candidate = this.#candidate;
-		if (candidate?.held) return this.#adopt(candidate, this.#terms, true);
-		candidate?.close(1e3, "");
+		this.#candidate?.close();
 		this.#candidate = void 0;
 		const young = this.environment.now() - this.#openedAt < GOOD_MS;
 		if (carrier.transport === "ws") this.#path.webSocketLost(young);
@@ -1115,8 +1163,7 @@ var Connection = class {
 			...this.#terms,
 			session: void 0
 		};
-		const keep = new Set(this.#outbox.map(({ slot }) => slot));
-		if (session === void 0) this.#pending.failAll("disconnected", keep);
+		if (session === void 0) this.#pending.failAll("disconnected", this.#outbox);
 	}
 	#noteGood() {
 		if (this.state.status !== "open" || this.environment.now() - this.#openedAt < GOOD_MS) return;
@@ -1125,38 +1172,39 @@ var Connection = class {
 		if (this.state.transport === "ws") this.#path.webSocketProved();
 	}
 	#failed(loss) {
-		if (loss.reason === "bad-frame" || VIOLATIONS.has(loss.code ?? 0)) this.#violations += 1;
+		if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
 		if (this.#isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
 		else this.#retry(loss);
 	}
 	#isFinal({ reason, code = 0 }) {
-		return code >= 3500 && code < 4e3 || code >= 4500 && code < 5e3 || reason === "refused" || reason === "rejected";
+		return code >= 3500 && code < 5e3 && code % 1e3 >= 500 || reason === "refused" || reason === "rejected";
 	}
 	#retry(loss) {
 		const { environment } = this;
-		const offline = environment.offline();
-		const retryInMs = (offline || environment.hidden() ? CAP_MS : backoff(this.#attempts, environment.random())) + (loss.retryAfterMs ?? 0);
-		const { retryAfterMs: _, ...why } = loss;
+		const waitMs = environment.offline() || environment.hidden() ? CAP_MS : backoff(this.#attempts, environment.random());
+		const { retryAfterMs = 0, ...why } = loss;
 		this.#attempts += 1;
-		this.#retryIn(retryInMs);
+		this.#wait(waitMs + retryAfterMs, why);
+	}
+	#wait(retryInMs, why) {
+		const { environment } = this;
+		environment.cancel(this.#retryTimer);
+		this.#retryTimer = environment.after(retryInMs, () => this.#connect());
 		const retryAt = environment.now() + retryInMs;
+		const offline = environment.offline();
 		this.#change({
+			...why,
 			status: "waiting",
 			retryAt,
 			retryInMs,
 			attempt: this.#attempts,
-			offline,
-			...why
+			offline
 		});
-	}
-	#retryIn(ms) {
-		this.environment.cancel(this.#retryTimer);
-		this.#retryTimer = this.environment.after(ms, () => this.#connect());
 	}
 	#end(loss) {
 		const { retryAfterMs: _, ...why } = loss;
 		if (loss.code === 3500) why.reason = "replaced";
-		this.#drop("");
+		this.#drop();
 		this.#outbox = [];
 		this.#change({
 			status: "closed",
@@ -1165,10 +1213,11 @@ var Connection = class {
 		this.#pending.failAll("closed");
 	}
 	/** Lets go of everything that could connect or carry. The session may be resumed. */
-	#drop(reason, code = 1e3) {
+	#drop(reason, code) {
 		this.#epoch += 1;
 		this.environment.cancel(this.#retryTimer);
 		this.environment.cancel(this.#climbTimer);
+		this.acknowledge();
 		const live = this.#live;
 		const candidate = this.#candidate;
 		this.#live = void 0;
@@ -1192,15 +1241,7 @@ var Connection = class {
 	}
 	#wakeUp(state) {
 		if (state.reason === "busy") return;
-		const retryInMs = Math.round(this.environment.random() * WAKE_MS);
-		this.#retryIn(retryInMs);
-		const retryAt = this.environment.now() + retryInMs;
-		this.#change({
-			...state,
-			offline: this.environment.offline(),
-			retryInMs,
-			retryAt
-		});
+		this.#wait(Math.round(this.environment.random() * WAKE_MS), state);
 	}
 	#nextSlot() {
 		this.#slots += 1;
@@ -1208,29 +1249,29 @@ var Connection = class {
 		return (this.#slots % 16777216).toString(16).padStart(6, "0");
 	}
 	#parcel(id, data, slot) {
-		if (!this.#live) throw new SendError("disconnected", `${id}: there is no connection (${this.state.status})`);
-		if (!/^[^/]+\/.+/.test(id)) throw new SendError("bad-event", `${id}: an event id is "namespace/name"`);
-		if (id.startsWith("chsk/")) throw new SendError("bad-event", `${id}: chsk/ is reserved`);
-		const text = this.#encode(id, data, slot);
-		const { maxMessage } = this.#terms;
-		if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) throw new SendError("too-large", `${id}: the server accepts ${maxMessage} bytes`);
-		if (this.#live.waiting() >= this.#config.maxQueue) throw new SendError("queue-full", `${id}: too much waits to be sent`);
-		return {
-			text,
-			slot
-		};
-	}
-	#encode(id, data, slot) {
-		const sentePost = slot !== null && this.#live?.transport === "poll" && this.#terms.session === void 0;
+		const refuse = (code, why) => new SendError(code, `${id}: ${why}`);
+		const live = this.#live;
+		if (!live) throw refuse("disconnected", `there is no connection (${this.state.status})`);
+		if (!/^[^/]+\/.+/.test(id)) throw refuse("bad-event", "an event id is \"namespace/name\"");
+		if (id.startsWith("chsk/")) throw refuse("bad-event", "chsk/ is reserved");
+		const { maxMessage, session } = this.#terms;
+		const sentePost = slot !== null && live.transport === "poll" && session === void 0;
+		let text;
 		try {
-			return this.codec.encode({
+			text = this.codec.encode({
 				id,
 				data,
 				slot: sentePost ? "ajax" : slot
 			});
-		} catch (cause) {
-			throw new SendError("bad-event", `${id}: ${String(cause)}`, { cause });
+		} catch (error) {
+			throw refuse("bad-event", String(error));
 		}
+		if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) throw refuse("too-large", `the server accepts ${maxMessage} bytes`);
+		if (live.waiting() >= this.#config.maxQueue) throw refuse("queue-full", "too much waits to be sent");
+		return {
+			text,
+			slot
+		};
 	}
 	#dispatch(parcel) {
 		this.#live?.send(parcel);
@@ -1238,7 +1279,7 @@ var Connection = class {
 	#change(now) {
 		const before = this.state;
 		this.state = now;
-		this.#events.state(now, before);
+		this.#events.tell(STATE, now, before);
 	}
 };
 //#endregion
@@ -1277,55 +1318,6 @@ function report(error) {
 	else console.error(error);
 }
 //#endregion
-//#region src/events.ts
-var Events = class {
-	#handlers = /* @__PURE__ */ new Map();
-	#anyHandlers = /* @__PURE__ */ new Set();
-	#stateHandlers = /* @__PURE__ */ new Set();
-	#report;
-	constructor(report) {
-		this.#report = report;
-	}
-	on(id, handler) {
-		const handlers = this.#handlers.get(id) ?? /* @__PURE__ */ new Set();
-		this.#handlers.set(id, handlers);
-		return add(handlers, (data) => handler(data));
-	}
-	onAny(handler) {
-		return add(this.#anyHandlers, (id, data) => handler(id, data));
-	}
-	onState(handler) {
-		return add(this.#stateHandlers, (now, before) => handler(now, before));
-	}
-	state(now, before) {
-		for (const handler of [...this.#stateHandlers]) this.#guard(() => handler(now, before));
-	}
-	/** Events of one batch, one after another; what is no event is reported and passed over. */
-	batch(events) {
-		for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") this.#event(event[0], event[1]);
-		else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
-	}
-	#event(id, data) {
-		for (const handler of [...this.#handlers.get(id) ?? []]) this.#guard(() => handler(data));
-		for (const handler of [...this.#anyHandlers]) this.#guard(() => handler(id, data));
-	}
-	#guard(call) {
-		try {
-			const result = call();
-			if (result instanceof Promise) result.catch((error) => this.#report(error));
-		} catch (error) {
-			this.#report(error);
-		}
-	}
-};
-/** Handlers come wrapped, so that adding a function twice is two subscriptions, each with its own end. */
-function add(handlers, handler) {
-	handlers.add(handler);
-	return () => {
-		handlers.delete(handler);
-	};
-}
-//#endregion
 //#region src/connect.ts
 /** The way in. */
 /**
@@ -1347,8 +1339,9 @@ function connectIn(environment, url, options) {
 		},
 		clientId: config.clientId,
 		on: (id, handler) => events.on(id, handler),
-		onAny: (handler) => events.onAny(handler),
-		onState: (handler) => events.onState(handler),
+		onAny: (handler) => events.on(ANY, handler),
+		onState: (handler) => events.on(STATE, handler),
+		onGap: (handler) => events.on(GAP, handler),
 		send: (id, data) => connection.send(id, data),
 		request: (id, data, requestOptions = {}) => connection.request(id, data, requestOptions),
 		ready: () => ready(connection, events),
@@ -1366,7 +1359,7 @@ function ready(connection, events) {
 			else return;
 			off();
 		};
-		off = events.onState(look);
+		off = events.on(STATE, look);
 		look();
 	});
 }

@@ -27,6 +27,8 @@ const SENTE: Terms = {
   pingMs: 10_000,
   pingTimeoutMs: 5000,
   pollMs: 50_000,
+  ackItems: 64,
+  ackMs: 5000,
   maxMessage: Number.POSITIVE_INFINITY,
 };
 

@@ -3,7 +3,7 @@ import { configure } from "./config.js";
 import { Connection } from "./connection.js";
 import { browserOrNode, type Environment } from "./environment.js";
 import { ConnectError } from "./errors.js";
-import { Events } from "./events.js";
+import { ANY, Events, GAP, STATE } from "./events.js";
 import type { Client, Options } from "./types.js";
 
 /** The events of an application that has not declared any. */
@@ -35,9 +35,10 @@ export function connectIn<S extends object = AnyEvents, C extends object = AnyEv
       return connection.state;
     },
     clientId: config.clientId,
-    on: (id, handler) => events.on(id, handler as (data: unknown) => void),
-    onAny: (handler) => events.onAny(handler),
-    onState: (handler) => events.onState(handler),
+    on: (id, handler) => events.on(id, handler),
+    onAny: (handler) => events.on(ANY, handler),
+    onState: (handler) => events.on(STATE, handler),
+    onGap: (handler) => events.on(GAP, handler),
     send: (id, data?: unknown) => connection.send(id, data),
     request: (id, data, requestOptions = {}) =>
       connection.request(id, data, requestOptions) as ReturnType<Client<S, C>["request"]> as Promise<never>,
@@ -57,7 +58,7 @@ function ready(connection: Connection, events: Events): Promise<void> {
       else return;
       off();
     };
-    off = events.onState(look);
+    off = events.on(STATE, look);
     look();
   });
 }

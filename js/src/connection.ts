@@ -4,9 +4,10 @@ import { backoff, CAP_MS } from "./backoff.js";
 import type { Incoming, Slot } from "./codec.js";
 import type { Config } from "./config.js";
 import type { Environment, Timer } from "./environment.js";
-import { asRequestError, RequestError, SendError } from "./errors.js";
-import type { Events } from "./events.js";
-import { readHandshake, readWelcome } from "./handshake.js";
+import { asRequestError, RequestError, SendError, type SendErrorCode } from "./errors.js";
+import { type Events, GAP, STATE } from "./events.js";
+import { count, readHandshake, readWelcome } from "./handshake.js";
+import { Ledger } from "./ledger.js";
 import { Path } from "./path.js";
 import { Pending } from "./pending.js";
 import type { Loss, State, Verdict } from "./state.js";
@@ -19,11 +20,9 @@ import type { RequestOptions, Transport } from "./types.js";
 const GOOD_MS = 5000;
 /** Broken rules in a row, after which nothing is tried any more. */
 const MAX_VIOLATIONS = 3;
-const VIOLATIONS = new Set([1002, 1003, 1007, 1008, 1009]);
+const VIOLATIONS = [1002, 1003, 1007, 1008, 1009];
 /** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
 const WAKE_MS = 250;
-/** How long the last poll may take to come back after a WebSocket took over. */
-const LAST_POLL_MS = 5000;
 
 type User = { user: string | null; data: unknown };
 
@@ -41,6 +40,7 @@ export class Connection implements Host {
   #candidate: Carrier | undefined;
   #user: User = { user: null, data: undefined };
   #terms: Terms;
+  readonly #ledger: Ledger;
   /** Accepted, and certainly not sent: goes out first on the next carrier. */
   #outbox: Parcel[] = [];
   #token: string | undefined;
@@ -62,6 +62,7 @@ export class Connection implements Host {
     this.#events = events;
     this.#terms = config.senteTerms;
     this.#pending = new Pending(environment);
+    this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== undefined);
     this.state = this.#connecting(this.#path.first() ?? "ws");
     this.#unwatch = environment.watch((what) => this.#wake(what));
@@ -92,8 +93,8 @@ export class Connection implements Host {
   }
 
   reconnect(): void {
-    if (this.#over) throw new SendError("disconnected", "close() was called: connect anew");
-    this.#drop("reconnect");
+    if (this.#over) throw new SendError("disconnected", "close() was called");
+    this.#drop();
     this.#attempts = 0;
     this.#violations = 0;
     this.#path.networkChanged();
@@ -120,6 +121,10 @@ export class Connection implements Host {
     return this.#token === undefined ? headers : { ...headers, "X-CSRF-Token": this.#token };
   }
 
+  acknowledge(): number {
+    return this.#ledger.acknowledge();
+  }
+
   settle(slot: Slot, reply: unknown): void {
     this.#pending.settle(slot, reply);
   }
@@ -136,8 +141,7 @@ export class Connection implements Host {
   receive(carrier: Carrier, packets: Incoming[]): void {
     for (const packet of packets) {
       if (carrier !== this.#live && carrier !== this.#candidate) return;
-      if (carrier.held) carrier.held.push(packet);
-      else if (!this.#understands(carrier, packet)) return this.#misunderstood(carrier);
+      if (!this.#understands(carrier, packet)) return carrier.fail("bad-frame");
     }
   }
 
@@ -187,18 +191,29 @@ export class Connection implements Host {
     this.#candidate.start(this.#config.handshakeTimeoutMs);
   }
 
-  #misunderstood(carrier: Carrier): void {
-    carrier.close(1000, "bad frame");
-    this.lost(carrier, { reason: "bad-frame" });
-  }
-
   /** @returns whether the server may say this now. */
   #understands(carrier: Carrier, packet: Incoming): boolean {
     if (carrier.phase === "handshake") return this.#handshake(carrier, packet.payload);
     if (carrier.phase === "welcome") return this.#welcome(carrier, packet.payload);
-    if (packet.slot !== null) this.settle(packet.slot, packet.payload);
-    else return this.#message(carrier, packet.payload);
+    if (packet.slot === null) return this.#message(carrier, packet.payload);
+    if (this.#isNews(carrier)) this.settle(packet.slot, packet.payload);
     return true;
+  }
+
+  /** @returns whether the next item of this carrier is one that the application has not seen. */
+  #isNews(carrier: Carrier): boolean {
+    if (carrier.next === undefined) return true;
+    return this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
+  }
+
+  /** Tells the server what arrived, where a poll does not do it anyway. */
+  #sayArrived(): void {
+    const data = this.acknowledge();
+    if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
+  }
+
+  #say(id: string, data: unknown): void {
+    this.#live?.send({ text: this.codec.encode({ id, data, slot: null }), slot: null });
   }
 
   #handshake(carrier: Carrier, payload: unknown): boolean {
@@ -216,10 +231,14 @@ export class Connection implements Host {
     const { session } = this.#terms;
     this.#terms = { ...terms, session };
     const csrf = carrier.transport === "ws" ? this.#token : undefined;
-    const hello = { ...(session !== undefined && { session }), ...(csrf !== undefined && { csrf }) };
-    const text = this.codec.encode({ id: "chsk/hello", data: hello, slot: null });
     carrier.phase = "welcome";
-    const say = () => carrier === this.#candidate && carrier.hello(text, this.#config.handshakeTimeoutMs);
+    const say = () => {
+      if (carrier !== this.#candidate) return;
+      // Codecs leave out what is undefined.
+      const data = { session, received: this.#ledger.received, csrf };
+      const text = this.codec.encode({ id: "chsk/hello", data, slot: null });
+      carrier.hello(text, this.#config.handshakeTimeoutMs);
+    };
     if (this.#live instanceof PollCarrier) this.#live.cede(say);
     else say();
   }
@@ -227,36 +246,43 @@ export class Connection implements Host {
   #welcome(carrier: Carrier, payload: unknown): boolean {
     const welcome = readWelcome(payload);
     if (!welcome) return false;
-    const terms = { ...this.#terms, session: welcome.session };
-    const adopt = () => this.#adopt(carrier, terms, welcome.resumed);
-    if (!(this.#live instanceof PollCarrier)) adopt();
-    else {
-      carrier.held = [];
-      this.#live.whenSilent(LAST_POLL_MS, adopt);
+    const { session, resumed, next, why } = welcome;
+    if (!resumed) {
+      const from = this.#ledger.received + 1;
+      this.#ledger.skipTo(1);
+      if (why) this.#events.tell(GAP, { from, why });
     }
+    this.#countFrom(carrier, next);
+    this.#adopt(carrier, { ...this.#terms, session }, resumed);
     return true;
+  }
+
+  /** What lies between what arrived and the next item was too much for the server to keep. */
+  #countFrom(carrier: Carrier, next: number | undefined): void {
+    carrier.next = next;
+    const from = this.#ledger.received + 1;
+    if (!next || next <= from) return;
+    this.#ledger.skipTo(next);
+    this.#events.tell(GAP, { from, to: next - 1, why: "overflow" });
   }
 
   /** The server has taken this carrier: from now on events travel on it. */
   #adopt(carrier: Carrier, terms: Terms, resumed: boolean): void {
     const before = this.#live;
     if (before) this.#outbox.unshift(...before.drain());
-    before?.close(1000, "taken over");
+    before?.close();
     this.#noteGood();
     this.#openedAt = this.environment.now();
     this.#live = carrier;
     this.#candidate = undefined;
     this.#terms = terms;
     carrier.phase = "open";
-    const { held = [] } = carrier;
-    carrier.held = undefined;
     if (carrier.transport === "ws") this.#path.webSocketOpened();
-    if (!resumed) this.#pending.failAll("disconnected", new Set(this.#outbox.map(({ slot }) => slot)));
+    if (!resumed) this.#pending.failAll("disconnected", this.#outbox);
     carrier.begin(terms);
     for (const parcel of this.#outbox.splice(0)) carrier.send(parcel);
     const why: Verdict = carrier.transport === "ws" ? "fine" : this.#path.verdict;
     this.#change({ status: "open", transport: carrier.transport, ...this.#user, resumed, why });
-    this.receive(carrier, held);
     if (carrier === this.#live) this.#planClimb();
   }
 
@@ -266,31 +292,23 @@ export class Connection implements Host {
     if (typeof payload === "string") return this.#control(carrier, payload, undefined);
     if (!Array.isArray(payload)) return false;
     if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
-    this.#events.batch(payload);
+    this.#events.batch(payload.filter(() => this.#isNews(carrier)));
     return true;
   }
 
   #control(carrier: Carrier, id: string, data: unknown): boolean {
-    if (id === "chsk/ws-ping") this.#pong(carrier);
+    if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", undefined);
+    else if (id === "chsk/from") this.#countFrom(carrier, count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
     else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
-    else return id === "chsk/timeout" || id === "chsk/dummy-cb-200" || id === "chsk/welcome";
+    // What a later server may say besides is nothing to worry about.
+    else return id.startsWith("chsk/");
     return true;
-  }
-
-  #pong(carrier: Carrier): void {
-    const text = this.codec.encode({ id: "chsk/ws-pong", data: undefined, slot: null });
-    carrier.send({ text, slot: null });
   }
 
   #closedByServer(carrier: Carrier, data: unknown): void {
     const { code, reason } = Object(data) as Record<string, unknown>;
-    carrier.close(1000, "");
-    this.lost(carrier, {
-      reason: "server",
-      code: typeof code === "number" ? code : 1000,
-      message: typeof reason === "string" ? reason : undefined,
-    });
+    carrier.fail("server", reason || undefined, typeof code === "number" ? code : 1000);
   }
 
   /** A poll is answered with a handshake when the server has forgotten us. Sente just goes on. */
@@ -302,8 +320,7 @@ export class Connection implements Host {
       if (this.state.status === "open") this.#change({ ...this.state, ...this.#user, resumed: false });
       return true;
     }
-    carrier.close(1000, "");
-    this.lost(carrier, { reason: "session-gone" });
+    carrier.fail("session-gone");
     return true;
   }
 
@@ -327,14 +344,6 @@ export class Connection implements Host {
   // Losing it.
 
   #candidateLost(carrier: Carrier, loss: Loss): void {
-    // Welcomed already: the session is its own, and what it brought is ours. It only has to be heard in its turn.
-    if (carrier.held && this.#live instanceof PollCarrier) {
-      this.#live.whenSilent(LAST_POLL_MS, () => {
-        this.#adopt(carrier, this.#terms, true);
-        this.lost(carrier, loss);
-      });
-      return;
-    }
     this.#candidate = undefined;
     const verdict: Verdict = loss.reason === "timeout" ? "mute" : "refused";
     const spoke = carrier.phase !== "handshake";
@@ -359,9 +368,7 @@ export class Connection implements Host {
     this.environment.cancel(this.#climbTimer);
     this.#live = undefined;
     this.#outbox.unshift(...carrier.drain());
-    const candidate = this.#candidate;
-    if (candidate?.held) return this.#adopt(candidate, this.#terms, true);
-    candidate?.close(1000, "");
+    this.#candidate?.close();
     this.#candidate = undefined;
     const young = this.environment.now() - this.#openedAt < GOOD_MS;
     if (carrier.transport === "ws") this.#path.webSocketLost(young);
@@ -374,8 +381,7 @@ export class Connection implements Host {
   #forget(loss: Loss): void {
     const { session } = this.#terms;
     if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
-    const keep = new Set(this.#outbox.map(({ slot }) => slot));
-    if (session === undefined) this.#pending.failAll("disconnected", keep);
+    if (session === undefined) this.#pending.failAll("disconnected", this.#outbox);
   }
 
   #noteGood(): void {
@@ -386,48 +392,49 @@ export class Connection implements Host {
   }
 
   #failed(loss: Loss): void {
-    if (loss.reason === "bad-frame" || VIOLATIONS.has(loss.code ?? 0)) this.#violations += 1;
+    if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
     if (this.#isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
     else this.#retry(loss);
   }
 
   #isFinal({ reason, code = 0 }: Loss): boolean {
-    const told = (code >= 3500 && code < 4000) || (code >= 4500 && code < 5000);
+    const told = code >= 3500 && code < 5000 && code % 1000 >= 500;
     return told || reason === "refused" || reason === "rejected";
   }
 
   #retry(loss: Loss): void {
     const { environment } = this;
-    const offline = environment.offline();
-    const slow = offline || environment.hidden();
+    const slow = environment.offline() || environment.hidden();
     const waitMs = slow ? CAP_MS : backoff(this.#attempts, environment.random());
-    const retryInMs = waitMs + (loss.retryAfterMs ?? 0);
-    const { retryAfterMs: _, ...why } = loss;
+    const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
-    this.#retryIn(retryInMs);
-    const retryAt = environment.now() + retryInMs;
-    this.#change({ status: "waiting", retryAt, retryInMs, attempt: this.#attempts, offline, ...why });
+    this.#wait(waitMs + retryAfterMs, why);
   }
 
-  #retryIn(ms: number): void {
-    this.environment.cancel(this.#retryTimer);
-    this.#retryTimer = this.environment.after(ms, () => this.#connect());
+  #wait(retryInMs: number, why: Loss): void {
+    const { environment } = this;
+    environment.cancel(this.#retryTimer);
+    this.#retryTimer = environment.after(retryInMs, () => this.#connect());
+    const retryAt = environment.now() + retryInMs;
+    const offline = environment.offline();
+    this.#change({ ...why, status: "waiting", retryAt, retryInMs, attempt: this.#attempts, offline });
   }
 
   #end(loss: Loss): void {
     const { retryAfterMs: _, ...why } = loss;
     if (loss.code === 3500) why.reason = "replaced";
-    this.#drop("");
+    this.#drop();
     this.#outbox = [];
     this.#change({ status: "closed", ...why });
     this.#pending.failAll("closed");
   }
 
   /** Lets go of everything that could connect or carry. The session may be resumed. */
-  #drop(reason: string, code = 1000): void {
+  #drop(reason?: string, code?: number): void {
     this.#epoch += 1;
     this.environment.cancel(this.#retryTimer);
     this.environment.cancel(this.#climbTimer);
+    this.acknowledge();
     const live = this.#live;
     const candidate = this.#candidate;
     this.#live = undefined;
@@ -456,10 +463,7 @@ export class Connection implements Host {
   #wakeUp(state: State & { status: "waiting" }): void {
     // A server that named a time meant it.
     if (state.reason === "busy") return;
-    const retryInMs = Math.round(this.environment.random() * WAKE_MS);
-    this.#retryIn(retryInMs);
-    const retryAt = this.environment.now() + retryInMs;
-    this.#change({ ...state, offline: this.environment.offline(), retryInMs, retryAt });
+    this.#wait(Math.round(this.environment.random() * WAKE_MS), state);
   }
 
   // Sending.
@@ -471,28 +475,24 @@ export class Connection implements Host {
   }
 
   #parcel(id: string, data: unknown, slot: Slot): Parcel {
-    if (!this.#live)
-      throw new SendError("disconnected", `${id}: there is no connection (${this.state.status})`);
-    if (!/^[^/]+\/.+/.test(id)) throw new SendError("bad-event", `${id}: an event id is "namespace/name"`);
-    if (id.startsWith("chsk/")) throw new SendError("bad-event", `${id}: chsk/ is reserved`);
-    const text = this.#encode(id, data, slot);
-    const { maxMessage } = this.#terms;
-    if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) {
-      throw new SendError("too-large", `${id}: the server accepts ${maxMessage} bytes`);
-    }
-    if (this.#live.waiting() >= this.#config.maxQueue) {
-      throw new SendError("queue-full", `${id}: too much waits to be sent`);
-    }
-    return { text, slot };
-  }
-
-  #encode(id: string, data: unknown, slot: Slot): string {
-    const sentePost = slot !== null && this.#live?.transport === "poll" && this.#terms.session === undefined;
+    const refuse = (code: SendErrorCode, why: string) => new SendError(code, `${id}: ${why}`);
+    const live = this.#live;
+    if (!live) throw refuse("disconnected", `there is no connection (${this.state.status})`);
+    if (!/^[^/]+\/.+/.test(id)) throw refuse("bad-event", 'an event id is "namespace/name"');
+    if (id.startsWith("chsk/")) throw refuse("bad-event", "chsk/ is reserved");
+    const { maxMessage, session } = this.#terms;
+    const sentePost = slot !== null && live.transport === "poll" && session === undefined;
+    let text: string;
     try {
-      return this.codec.encode({ id, data, slot: sentePost ? "ajax" : slot });
-    } catch (cause) {
-      throw new SendError("bad-event", `${id}: ${String(cause)}`, { cause });
+      text = this.codec.encode({ id, data, slot: sentePost ? "ajax" : slot });
+    } catch (error) {
+      throw refuse("bad-event", String(error));
     }
+    if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) {
+      throw refuse("too-large", `the server accepts ${maxMessage} bytes`);
+    }
+    if (live.waiting() >= this.#config.maxQueue) throw refuse("queue-full", "too much waits to be sent");
+    return { text, slot };
   }
 
   #dispatch(parcel: Parcel): void {
@@ -502,6 +502,6 @@ export class Connection implements Host {
   #change(now: State): void {
     const before = this.state;
     this.state = now;
-    this.#events.state(now, before);
+    this.#events.tell(STATE, now, before);
   }
 }

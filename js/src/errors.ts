@@ -15,8 +15,8 @@ export type SendErrorCode =
 /** `send` did not accept the event. */
 export class SendError extends Error {
   readonly code: SendErrorCode;
-  constructor(code: SendErrorCode, message: string = code, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: SendErrorCode, message: string = code) {
+    super(message);
     this.name = "SendError";
     this.code = code;
   }
@@ -38,8 +38,8 @@ export class RequestError extends Error {
   readonly code: RequestErrorCode;
   /** What the server said besides; `undefined` when the failure is the client's own. */
   readonly data: unknown;
-  constructor(code: RequestErrorCode, message: string = code, data?: unknown, options?: ErrorOptions) {
-    super(message, options);
+  constructor(code: RequestErrorCode, message: string = code, data?: unknown) {
+    super(message);
     this.name = "RequestError";
     this.code = code;
     this.data = data;
@@ -59,6 +59,6 @@ export class ConnectError extends Error {
 /** What a request that could not even be sent rejects with. */
 export function asRequestError(error: unknown): RequestError {
   if (error instanceof RequestError) return error;
-  const { code, message, cause } = error as SendError;
-  return new RequestError((code as SendErrorCode | undefined) ?? "failed", message, undefined, { cause });
+  const { code, message } = error as SendError;
+  return new RequestError((code as SendErrorCode | undefined) ?? "failed", message);
 }

@@ -1,4 +1,5 @@
 /** What the server says before anything else. */
+import type { Gap } from "./state.js";
 import type { Terms } from "./transport/carrier.js";
 
 export interface Handshake {
@@ -29,12 +30,30 @@ function readTerms(extension: unknown, defaults: Terms): Omit<Terms, "session"> 
     pingMs: number("ping-ms", 25_000),
     pingTimeoutMs: number("ping-timeout-ms", defaults.pingTimeoutMs),
     pollMs: number("poll-ms", 20_000),
+    ackItems: number("ack-items", defaults.ackItems),
+    ackMs: number("ack-ms", defaults.ackMs),
   };
 }
 
-/** `[:chsk/welcome {:session "…", :outcome :resumed}]` */
-export function readWelcome(payload: unknown): { session: string; resumed: boolean } | undefined {
+export interface Welcome {
+  session: string;
+  resumed: boolean;
+  /** The number of the next item on this carrier; `undefined` from a server that counts nothing. */
+  next: number | undefined;
+  /** Why the session of before is gone. */
+  why: Gap["why"] | undefined;
+}
+
+/** `[:chsk/welcome {:session "…", :outcome :resumed, :next 18}]` */
+export function readWelcome(payload: unknown): Welcome | undefined {
   if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return undefined;
-  const { session, outcome } = Object(payload[1]) as Record<string, unknown>;
-  return typeof session === "string" ? { session, resumed: outcome === "resumed" } : undefined;
+  const { session, outcome, next, why } = Object(payload[1]) as Welcome & { outcome: unknown };
+  return typeof session === "string"
+    ? { session, resumed: outcome === "resumed", next: count(next), why }
+    : undefined;
+}
+
+/** Numbers of items begin at 1; EDN brings them as bigints where they are large. */
+export function count(value: unknown): number | undefined {
+  return Number(value ?? 0) || undefined;
 }

@@ -10,7 +10,7 @@ export {
   SendError,
   type SendErrorCode,
 } from "./errors.js";
-export type { Closed, Connecting, Open, Reason, State, Verdict, Waiting } from "./state.js";
+export type { Closed, Connecting, Gap, Open, Reason, State, Verdict, Waiting } from "./state.js";
 export type {
   Client,
   DataOf,

@@ -44,10 +44,10 @@ export class Pending {
     this.#take(slot)?.reject(error);
   }
 
-  /** Fails all but those of `keep`. */
-  failAll(code: "disconnected" | "closed", keep?: ReadonlySet<Slot>): void {
+  /** Fails all but those that were not sent yet. */
+  failAll(code: "disconnected" | "closed", unsent: readonly { slot: Slot }[] = []): void {
     for (const slot of [...this.#waiters.keys()]) {
-      if (!keep?.has(slot)) this.fail(slot, new RequestError(code));
+      if (!unsent.some((parcel) => parcel.slot === slot)) this.fail(slot, new RequestError(code));
     }
   }
 

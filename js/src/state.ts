@@ -87,6 +87,22 @@ export interface Closed {
   message?: string;
 }
 
+/** Events and replies that the server sent, or would have, and this client will never get. */
+export interface Gap {
+  /** The number of the first; items are counted from 1 in each session. */
+  from: number;
+  /** The number of the last; `undefined` when nobody knows. */
+  to?: number;
+  why: /** More waited than the server keeps. */
+    | "overflow"
+    /** This client was away for longer than the server keeps a session. */
+    | "expired"
+    /** The server was restarted. */
+    | "restarted"
+    /** The two ends counted differently. */
+    | "desync";
+}
+
 export type State = Connecting | Open | Waiting | Closed;
 
 /** How a carrier came to its end. */

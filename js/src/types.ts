@@ -1,6 +1,6 @@
 /** The words of the public interface. */
 import type { Codec } from "./codec.js";
-import type { State } from "./state.js";
+import type { Gap, State } from "./state.js";
 
 /** What a request sends and what its reply holds. */
 export interface Exchange {
@@ -110,6 +110,11 @@ export interface Client<ServerEvents extends object, ClientEvents extends object
   ): Promise<ReplyOf<ClientEvents[K]>>;
   /** Calls `handler` at every change of state. Returns how to stop it. */
   onState(handler: (now: State, before: State) => void): () => void;
+  /**
+   * Calls `handler` when something the server sent will never arrive: show afresh what may have changed. Returns how to
+   * stop it.
+   */
+  onGap(handler: (gap: Gap) => void): () => void;
   /** Resolves when there is a connection, at once if there is; rejects with a `ConnectError` when there will be none. */
   ready(): Promise<void>;
   /** Drops the connection there is, or the wait for one, and connects now: after a login, or on a "try now" button. */

@@ -10,21 +10,24 @@ export interface Place {
  * Completes `url` by what `place` says, and that by the page: each part is replaced singly.
  * Returns the HTTP form; {@link webSocketUrl} turns it into the other.
  */
-export function resolveUrl(url: string, place: Place, page: string | undefined): URL {
-  const resolved = parse(url, place, page);
-  resolved.protocol = resolved.protocol.replace(/^ws/, "http");
-  if (place.protocol) resolved.protocol = place.protocol.replace(/:?$/, ":").replace(/^ws/, "http");
-  if (place.host) setHost(resolved, place.host);
+export function resolveUrl(url: string, { protocol, host, port }: Place, page: string | undefined): URL {
+  const resolved = parse(url, page?.startsWith("http") ? page : host && "http://localhost");
+  const http = (protocol ?? "").replace(/:?$/, ":");
+  resolved.protocol = (http === ":" ? resolved.protocol : http).replace(/^ws/, "http");
+  if (host && /^[^:]+:\d+$/.test(host)) resolved.host = host;
+  else if (host) resolved.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
   // After the protocol: a port that is its default vanishes from the URL.
-  if (place.port !== undefined) setPort(resolved, String(place.port));
+  if (port !== undefined) {
+    if (!/^\d{0,5}$/.test(String(port)) || Number(port) > 65535)
+      throw new TypeError(`tsugi: ${port} is no port`);
+    resolved.port = String(port);
+  }
   resolved.hash = "";
   return resolved;
 }
 
 export function webSocketUrl(http: URL): URL {
-  const url = new URL(http);
-  url.protocol = http.protocol === "https:" ? "wss:" : "ws:";
-  return url;
+  return new URL(http.href.replace(/^http/, "ws"));
 }
 
 export function withQuery(url: URL, query: Record<string, string>): string {
@@ -33,23 +36,12 @@ export function withQuery(url: URL, query: Record<string, string>): string {
   return full.href;
 }
 
-function parse(url: string, place: Place, page: string | undefined): URL {
-  const base = page && /^https?:/.test(page) ? page : place.host ? "http://localhost" : undefined;
+function parse(url: string, base: string | undefined): URL {
   try {
     const parsed = new URL(url, base);
-    if (/^(https?|wss?):$/.test(parsed.protocol)) return parsed;
+    if (/^(http|ws)s?:$/.test(parsed.protocol)) return parsed;
   } catch {
     // Said below, with what to do about it.
   }
-  throw new TypeError(`tsugi: ${url} is no http(s) or ws(s) URL, nor completed by a page`);
-}
-
-function setHost(url: URL, host: string): void {
-  if (/^[^:]+:\d+$/.test(host)) url.host = host;
-  else url.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
-}
-
-function setPort(url: URL, port: string): void {
-  if (!/^\d{0,5}$/.test(port) || Number(port) > 65535) throw new TypeError(`tsugi: ${port} is no port`);
-  url.port = port;
+  throw new TypeError(`tsugi: ${url} is no URL of a server, nor completed by a page`);
 }

@@ -58,7 +58,7 @@ describe("beginning", () => {
     expect(world.socket.url).toBe("wss://chat.example/chsk?room=a+b&client-id=c&tsugi=1&codec=json");
     expect(world.socket.sent).toEqual([]);
     world.socket.says(handshake());
-    expect(world.socket.sent).toEqual([[["chsk/hello", { csrf: "tok" }], null]]);
+    expect(world.socket.sent).toEqual([[["chsk/hello", { received: 0, csrf: "tok" }], null]]);
     expect(client.state.status).toBe("connecting");
     world.socket.says(welcome());
     expect(client.state).toMatchObject({ status: "open", transport: "ws", user: "ann", resumed: false });
@@ -219,7 +219,7 @@ describe("W15: coming back", () => {
     world.socket.ends();
     await world.advance(250);
     world.socket.says(handshake());
-    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s" }], null]]);
+    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s", received: 0 }], null]]);
     world.socket.says(welcome("resumed"), ["late", 1]);
     await expect(reply).resolves.toBe("late");
     expect(client.state).toMatchObject({ resumed: true });
@@ -426,6 +426,66 @@ describe("polling", () => {
   });
 });
 
+describe("counts", () => {
+  const x = (...numbers: number[]) => [numbers.map((n) => ["s/x", n]), null];
+  const told = () => events.map((event) => (event as unknown[])[1]);
+
+  it("tells what arrived, and does not hand on what comes again", async () => {
+    await startOpen();
+    world.socket.says(x(1, 2), ["pong", 99]);
+    world.socket.ends();
+    await world.advance(1000);
+    world.socket.says(handshake());
+    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s", received: 3 }], null]]);
+    world.socket.says(welcome("resumed", 2), x(2), ["pong", 99], x(3));
+    expect(told()).toEqual([1, 2, 3]);
+  });
+
+  it("acknowledges after 64 items, and 5 s after the first", async () => {
+    await startOpen();
+    const socket = world.socket;
+    const acks = () => socket.sent.filter((sent) => JSON.stringify(sent).includes("chsk/ack"));
+    world.socket.says(x(...Array.from({ length: 63 }, (_, n) => n)));
+    expect(acks()).toEqual([]);
+    world.socket.says(x(63));
+    expect(acks()).toEqual([[["chsk/ack", 64], null]]);
+    world.socket.says(x(64));
+    await world.advance(4999);
+    expect(acks()).toHaveLength(1);
+    await world.advance(1);
+    expect(acks()[1]).toEqual([["chsk/ack", 65], null]);
+  });
+
+  it("says with every poll what arrived, and takes an answer's word for where it begins", async () => {
+    await startPolling();
+    const ack = () => new URL(world.open("GET").url).searchParams.get("ack");
+    expect(ack()).toBe("0");
+    world.open("GET").answer([["chsk/from", 1], null], x(1, 2));
+    await world.settle();
+    expect(ack()).toBe("2");
+    world.open("GET").answer([["chsk/from", 2], null], x(2, 3));
+    await world.settle();
+    expect(ack()).toBe("3");
+    expect(told()).toEqual([1, 2, 3]);
+  });
+
+  it("tells of a gap: which items, and why", async () => {
+    await startOpen();
+    const gaps: unknown[] = [];
+    client.onGap((gap) => gaps.push(gap));
+    world.socket.says(x(1));
+    world.socket.ends();
+    await world.advance(1000);
+    world.socket.says(handshake(), welcome("resumed", 10), x(10));
+    expect(gaps).toEqual([{ from: 2, to: 9, why: "overflow" }]);
+    world.socket.ends();
+    await world.advance(1000);
+    world.socket.says(handshake(), welcome("new", 1, "restarted"), x(11));
+    expect(gaps.slice(1)).toEqual([{ from: 11, why: "restarted" }]);
+    expect(told()).toEqual([1, 10, 11]);
+  });
+});
+
 describe("climbing back", () => {
   it("tries a WebSocket after 30 s ± 25 %, doubling to 5 min while it fails", async () => {
     await startPolling();
@@ -441,7 +501,7 @@ describe("climbing back", () => {
     expect(states).toEqual(["connecting poll", "open poll"]);
   });
 
-  it("waits for the POST, says hello, and delivers what the last poll brought first", async () => {
+  it("waits for the POST, says hello, and waits for no poll: what it would bring comes again", async () => {
     await startPolling();
     await hold(29_000);
     await world.advance(1000);
@@ -452,16 +512,15 @@ describe("climbing back", () => {
     await world.advance(1000);
     expect(world.socket.sent).toEqual([]);
     client.send("a/b", 2);
+    const last = world.open("GET");
     post.answer(["chsk/dummy-cb-200", null]);
     await world.settle();
-    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s" }], null]]);
-    client.send("a/b", 3);
-    world.socket.says(welcome("resumed"), [[["s/x", 2]], null]);
+    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s", received: 0 }], null]]);
+    last.answer([["chsk/from", 1], null], [[["s/x", 1]], null]);
     await world.settle();
     expect(events).toEqual([]);
-    expect(client.state).toMatchObject({ transport: "poll" });
-    world.open("GET").answer([[["s/x", 1]], null]);
-    await world.settle();
+    client.send("a/b", 3);
+    world.socket.says(welcome("resumed"), [[["s/x", 1]], null], [[["s/x", 2]], null]);
     expect(events).toEqual([
       ["s/x", 1],
       ["s/x", 2],
@@ -485,27 +544,10 @@ describe("climbing back", () => {
     await world.settle();
     expect(client.state).toMatchObject({ transport: "poll" });
     expect(world.open("POST").body).toBe('[["a/b",1],null]');
-    world.open("GET").answer([[["s/x", 1]], null]);
+    world.open("GET").answer([["chsk/from", 1], null], [[["s/x", 1]], null]);
     await world.settle();
     expect(events).toEqual([["s/x", 1]]);
     expect(world.open("GET")).toBeDefined();
-  });
-
-  it("that fails after welcome still delivers what it brought, in its turn", async () => {
-    await startPolling();
-    await hold(30_000);
-    world.socket.says(handshake());
-    await world.advance(1000);
-    world.socket.says(welcome("resumed"), [[["s/x", 2]], null]);
-    world.socket.ends();
-    await world.settle();
-    world.open("GET").answer([[["s/x", 1]], null]);
-    await world.settle();
-    expect(events).toEqual([
-      ["s/x", 1],
-      ["s/x", 2],
-    ]);
-    expect(client.state).toMatchObject({ status: "waiting", reason: "network" });
   });
 
   it("happens at once when the network comes back", async () => {

@@ -7,9 +7,11 @@ type Packet = [payload: unknown, slot: unknown];
 
 interface Session {
   id: string;
-  queue: Packet[];
+  /** Kept whole: tests are short. */
+  sent: Packet[];
   socket?: WebSocket;
-  poll?: ServerResponse;
+  /** The poll that is held, and how many of the packets its client has. */
+  poll?: { response: ServerResponse; given: number };
 }
 
 export interface Behaviour {
@@ -78,17 +80,19 @@ export class ScriptedServer {
   }
 
   private queue(session: Session, packet: Packet): void {
+    session.sent.push(packet);
     if (session.socket) return session.socket.send(JSON.stringify(packet));
-    session.queue.push(packet);
     this.answerPoll(session);
   }
 
   private answerPoll(session: Session, even: "with something" | "empty" = "with something"): void {
     const { poll } = session;
-    if (!poll || (session.queue.length === 0 && even !== "empty")) return;
+    const again = poll ? session.sent.slice(poll.given) : [];
+    if (!poll || (again.length === 0 && even !== "empty")) return;
     session.poll = undefined;
-    const packets = session.queue.length > 0 ? session.queue.splice(0) : [[[], null]];
-    poll.end(packets.map((packet) => JSON.stringify(packet)).join("\n"));
+    const from = [["chsk/from", countOf(session.sent.slice(0, poll.given)) + 1], null];
+    const packets = again.length > 0 ? [from, ...again] : [[[], null]];
+    poll.response.end(packets.map((packet) => JSON.stringify(packet)).join("\n"));
   }
 
   private upgraded(socket: WebSocket): void {
@@ -98,12 +102,12 @@ export class ScriptedServer {
     socket.on("message", (data) => {
       const [payload, slot] = JSON.parse(String(data)) as [[string, unknown], unknown];
       if (payload[0] === "chsk/hello") {
-        const welcomed = this.hello(payload[1] as { session?: string });
+        const welcomed = this.hello(payload[1] as Hello);
         session = welcomed.session;
         session.socket = socket;
         socket.send(JSON.stringify(welcomed.packet));
         this.answerPoll(session, "empty");
-        for (const packet of session.queue.splice(0)) socket.send(JSON.stringify(packet));
+        for (const packet of session.sent.slice(welcomed.given)) socket.send(JSON.stringify(packet));
       } else if (session) this.handle(session, payload, slot);
     });
     socket.on("close", () => {
@@ -122,13 +126,19 @@ export class ScriptedServer {
     return ["chsk/handshake", [null, null, { hello: "world" }, ...(this.behaviour.sente ? [] : [extension])]];
   }
 
-  private hello(hello: { session?: string }): { session: Session; packet: Packet } {
-    const known = this.sessions.get(hello.session ?? "");
+  private hello({ session: named = "", received }: Hello): {
+    session: Session;
+    given: number;
+    packet: Packet;
+  } {
+    const known = this.sessions.get(named);
     this.counter += 1;
-    const session = known ?? { id: `s${this.counter}`, queue: [] };
+    const session = known ?? { id: `s${this.counter}`, sent: [] };
     this.sessions.set(session.id, session);
     const outcome = known ? "resumed" : "new";
-    return { session, packet: [["chsk/welcome", { session: session.id, outcome }], null] };
+    const given = known ? packetsWith(session, received) : 0;
+    const next = countOf(session.sent.slice(0, given)) + 1;
+    return { session, given, packet: [["chsk/welcome", { session: session.id, outcome, next }], null] };
   }
 
   private handle(session: Session, [id, data]: [string, unknown], slot: unknown): void {
@@ -152,9 +162,11 @@ export class ScriptedServer {
       return void response.end(JSON.stringify([this.handshake(), null]));
     }
     this.answerPoll(session, "empty");
-    session.poll = response;
+    const ack = Number(new URL(request.url ?? "", this.url).searchParams.get("ack"));
+    const poll = { response, given: packetsWith(session, ack) };
+    session.poll = poll;
     setTimeout(
-      () => session.poll === response && this.answerPoll(session, "empty"),
+      () => session.poll === poll && this.answerPoll(session, "empty"),
       this.behaviour.pollMs,
     ).unref();
     this.answerPoll(session);
@@ -163,11 +175,29 @@ export class ScriptedServer {
   private posted(session: Session | undefined, body: string): string {
     for (const line of body.split("\n")) {
       const [payload, slot] = JSON.parse(line) as [[string, unknown], unknown];
-      if (!session) return JSON.stringify(this.hello(payload[1] as { session?: string }).packet);
+      if (!session) return JSON.stringify(this.hello(payload[1] as Hello).packet);
       this.handle(session, payload, slot);
     }
     return JSON.stringify(["chsk/dummy-cb-200", null]);
   }
+}
+
+interface Hello {
+  session?: string;
+  received: number;
+}
+
+/** Items in packets: events, and replies. */
+function countOf(packets: readonly Packet[]): number {
+  const count = ([payload, slot]: Packet) => (slot === null ? (payload as unknown[]).length : 1);
+  return packets.reduce((sum, packet) => sum + count(packet), 0);
+}
+
+/** How many packets of a session hold the first so many items. */
+function packetsWith({ sent }: Session, items: number): number {
+  let packets = 0;
+  while (packets < sent.length && countOf(sent.slice(0, packets + 1)) <= items) packets += 1;
+  return packets;
 }
 
 async function read(request: IncomingMessage): Promise<string> {

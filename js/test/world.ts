@@ -46,7 +46,7 @@ export class FakeSocket implements WebSocketLike {
   async opens(world: World, outcome: "new" | "resumed" = "new"): Promise<void> {
     this.says(handshake());
     await world.settle();
-    this.says([["chsk/welcome", { session: "s", outcome }], null]);
+    this.says(welcome(outcome));
   }
 }
 
@@ -199,6 +199,6 @@ export function handshake(user: string | null = "ann"): unknown {
   return [["chsk/handshake", [user, null, null, EXTENSION]], null];
 }
 
-export function welcome(outcome: "new" | "resumed" = "new"): unknown {
-  return [["chsk/welcome", { session: "s", outcome }], null];
+export function welcome(outcome: "new" | "resumed" = "new", next = 1, why?: string): unknown {
+  return [["chsk/welcome", { session: "s", outcome, next, why }], null];
 }

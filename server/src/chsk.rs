@@ -264,8 +264,7 @@ impl Chsk {
         Ok(self.respond(&asked, &self.body_of(&asked, head, &brought)?))
     }
 
-    /// A poll says what has arrived and so is a small resume. The answer begins with what is missing, and with the number
-    /// of the item that is next.
+    /// A poll says what has arrived and so is a small resume. The answer begins with the number of the item that is next.
     fn resume_poll(&self, asked: &Asked, peer: &Arc<Peer>, received: u64) -> Result<(Hold, Vec<Message>), Refusal> {
         let owner: Arc<dyn Owner> = peer.owner();
         let profile = self.kit(asked).profile(Wire::Tsugi, Transport::Poll);
@@ -275,16 +274,12 @@ impl Chsk {
             no_such_session()
         })?;
         let hold = Hold { owner, carrier };
-        let gap = overflow(&resumed);
-        if let Some(gap) = &gap {
-            peer.tell_gap(gap.clone());
+        if let Some(gap) = overflow(&resumed) {
+            peer.tell_gap(gap);
         }
-        let packet = |id, data| {
-            let payload = Value::Vector(vec![keyword(id), data]);
-            self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
-        };
-        let gap = gap.map(|gap| packet("chsk/gap", gap)).transpose()?;
-        Ok((hold, gap.into_iter().chain([packet("chsk/from", count(resumed.next))?]).collect()))
+        let payload = Value::Vector(vec![keyword("chsk/from"), count(resumed.next)]);
+        let from = self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?;
+        Ok((hold, vec![from]))
     }
 
     fn body_of(&self, asked: &Asked, head: Vec<Message>, brought: &Brought) -> Result<Message, Refusal> {
@@ -363,7 +358,7 @@ impl Chsk {
             (None, _) => named.map(|id| if id.epoch() == self.0.epoch { "expired" } else { "restarted" }),
         };
         let peer = self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?;
-        let lost = hello.received.and_then(|received| Some(gap(received + 1, None, lost?)));
+        let lost = hello.received.and_then(|received| Some((received + 1, lost?)));
         Ok(Met { peer, outcome: "new", received: hello.received.map(|_| 0), lost })
     }
 
@@ -374,8 +369,7 @@ impl Chsk {
             (keyword("outcome"), keyword(met.outcome)),
         ];
         what.extend(resumed.map(|resumed| (keyword("next"), count(resumed.next))));
-        let missing = resumed.and_then(overflow).or_else(|| met.lost.clone());
-        what.extend(missing.map(|gap| (keyword("gap"), gap)));
+        what.extend(met.lost.map(|(_, why)| (keyword("why"), keyword(why))));
         let payload = Value::Vector(vec![keyword("chsk/welcome"), Value::Map(what)]);
         self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
     }
@@ -398,14 +392,15 @@ struct Met {
     outcome: &'static str,
     /// How many items of this session it has; `None` if it does not count.
     received: Option<u64>,
-    /// What it will not get of a session that is gone.
-    lost: Option<Value>,
+    /// The session of before is gone: the first item of it that the client has not, and why.
+    lost: Option<(u64, &'static str)>,
 }
 
 impl Met {
     /// Tells the application what the client will not get.
     fn tell(&self, resumed: Option<&Resumed>) {
-        if let Some(gap) = resumed.and_then(overflow).or_else(|| self.lost.clone()) {
+        let lost = self.lost.map(|(from, why)| gap(from, None, why));
+        if let Some(gap) = resumed.and_then(overflow).or(lost) {
             self.peer.tell_gap(gap);
         }
     }

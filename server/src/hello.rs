@@ -44,7 +44,7 @@ pub(crate) fn count(number: u64) -> Value {
     Value::Integer(i64::try_from(number).unwrap_or(i64::MAX))
 }
 
-/// What the client will not get, and why (docs/wire.md, "Counts").
+/// What a client will not get, and why, as the application is told of it.
 pub(crate) fn gap(from: u64, to: Option<u64>, why: &'static str) -> Value {
     let mut gap = vec![(keyword("from"), count(from))];
     gap.extend(to.map(|to| (keyword("to"), count(to))));

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tsugi_proto::connection::{ExchangeId, Method, Path, Request};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{
-    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Gap, Heartbeat, Item, Joiner, Profile,
-    Rhythm, SessionEvent, Transmit, Transport,
+    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, Rhythm,
+    SessionEvent, Transmit, Transport,
 };
 use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Frame, Instant, Message, Session, Utf8Bytes, Value};
 
@@ -48,7 +48,7 @@ enum Socket {
 struct Held {
     session: u64,
     carrier: CarrierId,
-    /// Goes before the frames: what is missing, and which item is next.
+    /// Goes before the frames: which item is next.
     head: Vec<Message>,
     frames: Vec<Frame>,
 }
@@ -366,12 +366,11 @@ impl ServerEnd {
         let served = self.sessions.get_mut(&session)?;
         served.transport = transport;
         let resumed = served.session.plan(received).expect("the client has what was sent");
-        let mut what = vec![
+        let what = vec![
             (Value::keyword("session"), Value::string(&session.to_string())),
             (Value::keyword("outcome"), Value::keyword(outcome)),
             (Value::keyword("next"), count(resumed.next)),
         ];
-        what.extend(resumed.gap.map(|gap| (Value::keyword("gap"), gap_value(&gap))));
         Some((session, received, self.packet("chsk/welcome", Value::Map(what))?))
     }
 
@@ -411,9 +410,7 @@ impl ServerEnd {
         let Ok((carrier, resumed)) = served.session.resume(now, Arc::clone(&self.poll), received, |_| None) else {
             return self.answer(exchange, 409, &Message::text(""));
         };
-        let gap = resumed.gap.and_then(|gap| self.packet("chsk/gap", gap_value(&gap)));
-        let from = self.packet("chsk/from", count(resumed.next));
-        let head = gap.into_iter().chain(from).collect();
+        let head = self.packet("chsk/from", count(resumed.next)).into_iter().collect();
         self.held.push((exchange, Held { session, carrier, head, frames: Vec::new() }));
     }
 
@@ -464,12 +461,4 @@ fn count(number: u64) -> Value {
 
 fn natural(value: &Value) -> u64 {
     if let Value::Integer(number) = value { u64::try_from(*number).unwrap_or_default() } else { 0 }
-}
-
-fn gap_value(gap: &Gap) -> Value {
-    Value::Map(vec![
-        (Value::keyword("from"), count(gap.from)),
-        (Value::keyword("to"), count(gap.to)),
-        (Value::keyword("why"), Value::keyword("overflow")),
-    ])
 }

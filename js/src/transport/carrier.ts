@@ -1,7 +1,7 @@
 /** What carries packets: one WebSocket, or a run of polls and POSTs. */
 import type { Codec, Incoming, Slot } from "../codec.js";
 import type { Environment, Timer } from "../environment.js";
-import type { Loss } from "../state.js";
+import type { Loss, Reason } from "../state.js";
 import type { Transport } from "../types.js";
 
 /** A packet ready to go. */
@@ -19,6 +19,9 @@ export interface Terms {
   pingTimeoutMs: number;
   pollMs: number;
   maxMessage: number;
+  /** After so many items, and so long after the first, the server wants to hear that they arrived. */
+  ackItems: number;
+  ackMs: number;
 }
 
 /** The side of the connection that carriers see. */
@@ -30,6 +33,8 @@ export interface Host {
   /** May close the carrier. */
   receive(carrier: Carrier, packets: Incoming[]): void;
   settle(slot: Slot, reply: unknown): void;
+  /** How many items have arrived; whoever asks tells the server. */
+  acknowledge(): number;
   /** The server did not take these. */
   refused(parcels: Parcel[], httpStatus: number): void;
   /** Called once, and never after `close`. */
@@ -40,8 +45,8 @@ export abstract class Carrier {
   abstract readonly transport: Transport;
   /** What the server has yet to say. */
   phase: "handshake" | "welcome" | "open" = "handshake";
-  /** Packets that must not be seen before those of another carrier. */
-  held: Incoming[] | undefined;
+  /** The number of the next item that it brings; `undefined` where nothing is counted. */
+  next: number | undefined;
   protected done = false;
   protected readonly host: Host;
   #watchdog: Timer;
@@ -63,16 +68,20 @@ export abstract class Carrier {
   protected abstract release(code: number, reason: string): void;
 
   /** Ends it without a word to the host. */
-  close(code: number, reason: string): void {
+  close(code = 1000, reason = ""): void {
     if (this.done) return;
     this.done = true;
     this.within(undefined);
     this.release(code, reason);
   }
 
-  protected fail(loss: Loss, code = 1000): void {
+  fail(reason: Reason, message?: unknown, code?: number): void {
+    this.end({ reason, message: message === undefined ? message : String(message), code });
+  }
+
+  protected end(loss: Loss, closeCode?: number): void {
     if (this.done) return;
-    this.close(code, loss.reason);
+    this.close(closeCode);
     this.host.lost(this, loss);
   }
 
@@ -87,7 +96,7 @@ export abstract class Carrier {
     try {
       return this.host.codec.decode(text);
     } catch (error) {
-      this.fail({ reason: "bad-frame", message: String(error) });
+      this.fail("bad-frame", error);
       return undefined;
     }
   }

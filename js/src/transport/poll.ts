@@ -9,8 +9,7 @@ const SLACK_MS = 10_000;
 /** An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered. */
 const HELD_MS = 250;
 const PAUSE_MS = 500;
-/** A poll this young may still be on its way, and would reach the server after hello on the WebSocket. */
-const SETTLED_MS = 250;
+const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
 const MAX_RETRY_AFTER_MS = 300_000;
 
 /** Ends an exchange: the carrier is lost, or the server did not take what was posted. */
@@ -26,13 +25,11 @@ export class PollCarrier extends Carrier {
   #terms: Terms | undefined;
   #queue: Parcel[] = [];
   #posting: Parcel[] = [];
-  #polling = false;
-  #polledAt = 0;
-  /** Someone takes over: called once no POST is outstanding; no new one is begun. */
+  /** Which poll is outstanding. What an earlier one brings comes again. */
+  #poll: object | undefined;
+  /** Someone takes over: no POST is begun any more, and this is called once none is outstanding. */
   #quiet: (() => void) | undefined;
-  /** Hello was said elsewhere: called once no poll is outstanding; no new one is begun. */
-  #silent: (() => void) | undefined;
-  #ceding = false;
+  /** It was called: no poll is begun any more either. */
   #fenced = false;
   readonly #exchanges = new Set<AbortController>();
 
@@ -46,7 +43,7 @@ export class PollCarrier extends Carrier {
 
   override begin(terms: Terms): void {
     this.#terms = terms;
-    this.#poll();
+    this.#startPoll();
     this.#pump();
   }
 
@@ -65,86 +62,85 @@ export class PollCarrier extends Carrier {
 
   /** Stops posting, and says when hello may be said on a WebSocket. */
   cede(quiet: () => void): void {
-    this.#ceding = true;
     this.#quiet = quiet;
     this.#ceded();
   }
 
-  /** Says when what the last poll brought has been received; no later than `timeoutMs`. */
-  whenSilent(timeoutMs: number, silent: () => void): void {
-    this.#silent = silent;
-    this.within(timeoutMs, () => this.#fellSilent());
-    if (!this.#polling) this.#fellSilent();
-  }
-
   /** Nobody took over after all. */
   resume(): void {
-    this.#ceding = false;
     this.#fenced = false;
     this.#quiet = undefined;
-    this.#silent = undefined;
-    this.within(undefined);
-    if (!this.#polling) this.#poll();
+    if (!this.#poll) this.#startPoll();
     this.#pump();
   }
 
   #ceded(): void {
-    if (!this.#quiet || this.#posting.length > 0) return;
-    // No poll after this one: where events come fast, none would ever be old enough.
+    if (!this.#quiet || this.#fenced || this.#posting.length > 0) return;
     this.#fenced = true;
-    const young = SETTLED_MS - (this.host.environment.now() - this.#polledAt);
-    if (this.#polling && young > 0) return this.within(young, () => this.#ceded());
-    const quiet = this.#quiet;
-    this.#quiet = undefined;
-    quiet();
+    this.#poll = undefined;
+    this.#quiet();
   }
 
-  #fellSilent(): void {
-    const silent = this.#silent;
-    this.#silent = undefined;
-    this.within(undefined);
-    silent?.();
+  #startPoll(): void {
+    const poll = {};
+    this.#poll = poll;
+    this.#run(async () => {
+      try {
+        await this.#pollOnce(poll);
+      } catch (error) {
+        if (this.#poll === poll) throw error;
+      }
+    });
   }
 
-  #poll(): void {
-    this.#polling = true;
-    this.#run(() => this.#pollOnce());
-  }
-
-  async #pollOnce(): Promise<void> {
+  async #pollOnce(poll: object): Promise<void> {
     const { environment } = this.host;
-    this.#polledAt = environment.now();
-    const packets = await this.#get({}, (this.#terms?.pollMs ?? 0) + SLACK_MS);
-    if (this.done) return;
-    const quick = environment.now() - this.#polledAt < HELD_MS;
-    this.#polling = false;
+    const polledAt = environment.now();
+    const ack: Record<string, string> =
+      this.#terms?.session === undefined ? {} : { ack: String(this.host.acknowledge()) };
+    const packets = await this.#get(ack, this.#holdMs());
+    if (this.done || this.#poll !== poll) return;
+    this.#poll = undefined;
     this.#receive(packets);
-    if (this.done) return;
-    if (this.#fenced) {
-      this.#ceded();
-      return this.#fellSilent();
-    }
-    if (quick && !packets.some(carriesSomething)) this.#pause();
-    else this.#poll();
+    if (this.done || this.#fenced) return;
+    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.#pause();
+    else this.#startPoll();
   }
 
   #pause(): void {
     this.host.environment.after(PAUSE_MS, () => {
-      if (!this.done && !this.#polling && !this.#fenced) this.#poll();
+      if (!this.done && !this.#poll && !this.#fenced) this.#startPoll();
     });
   }
 
   #pump(): void {
-    if (!this.#terms || this.done || this.#ceding || this.#posting.length > 0) return;
-    const { session } = this.#terms;
-    while (this.#queue.length > 0 && this.#posting.length === 0) {
-      if (session === undefined) this.#postToSente(this.#queue.shift() as Parcel);
-      else this.#postBatch(this.#terms.maxMessage);
+    while (
+      this.#terms &&
+      !this.done &&
+      !this.#quiet &&
+      this.#posting.length === 0 &&
+      this.#queue.length > 0
+    ) {
+      const { session, maxMessage } = this.#terms;
+      const parcels = session === undefined ? this.#queue.splice(0, 1) : this.#batch(maxMessage);
+      // Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it.
+      const slot = session === undefined ? (parcels[0]?.slot ?? null) : null;
+      if (slot === null) this.#posting = parcels;
+      this.#run(async () => {
+        const packets = await this.#deliver(parcels, session);
+        if (slot !== null) this.host.settle(slot, senteReply(packets[0]?.payload));
+        else {
+          this.#posting = [];
+          this.#receive(packets);
+          this.#ceded();
+        }
+        this.#pump();
+      });
     }
   }
 
   /** In order, as many as the server takes at once, and at least one. */
-  #postBatch(maxBytes: number): void {
+  #batch(maxBytes: number): Parcel[] {
     let bytes = 0;
     let count = 0;
     for (const { text } of this.#queue) {
@@ -152,32 +148,15 @@ export class PollCarrier extends Carrier {
       if (count > 0 && bytes > maxBytes) break;
       count += 1;
     }
-    this.#posting = this.#queue.splice(0, count);
-    const body = this.#posting.map(({ text }) => text).join("\n");
-    this.#run(async () => {
-      const packets = await this.#deliver(this.#posting, () => this.#post(body, POST_TIMEOUT_MS));
-      this.#posting = [];
-      this.#receive(packets);
-      this.#ceded();
-      this.#pump();
-    });
+    return this.#queue.splice(0, count);
   }
 
-  /** Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it. */
-  #postToSente(parcel: Parcel): void {
-    const waits = parcel.slot !== null;
-    if (!waits) this.#posting = [parcel];
-    this.#run(async () => {
-      const packets = await this.#deliver([parcel], () => this.#postForm(parcel.text));
-      if (waits) this.host.settle(parcel.slot, senteReply(packets[0]?.payload));
-      else this.#posting = [];
-      this.#pump();
-    });
-  }
-
-  async #deliver(parcels: Parcel[], exchange: () => Promise<Incoming[]>): Promise<Incoming[]> {
+  async #deliver(parcels: Parcel[], session: string | undefined): Promise<Incoming[]> {
+    const body = parcels.map(({ text }) => text).join("\n");
     try {
-      return await exchange();
+      return await (session === undefined
+        ? this.#post(`ppstr=${encodeURIComponent(body)}`, this.#holdMs(), FORM)
+        : this.#post(body, POST_TIMEOUT_MS));
     } catch (error) {
       if (!(error instanceof Failure)) throw error;
       const { httpStatus = 0, reason } = error.loss;
@@ -189,67 +168,57 @@ export class PollCarrier extends Carrier {
     }
   }
 
+  #holdMs(): number {
+    return (this.#terms?.pollMs ?? 0) + SLACK_MS;
+  }
+
   #receive(packets: Incoming[]): void {
     if (!this.done) this.host.receive(this, packets);
   }
 
   #get(query: Record<string, string>, timeoutMs: number): Promise<Incoming[]> {
     const udt = String(this.host.environment.now());
-    return this.#exchange("GET", { ...query, udt }, undefined, {}, timeoutMs);
+    return this.#exchange({ ...query, udt }, { method: "GET" }, timeoutMs);
   }
 
-  #post(body: string, timeoutMs: number): Promise<Incoming[]> {
-    return this.#exchange("POST", {}, body, { "Content-Type": this.host.codec.contentType }, timeoutMs);
+  #post(body: string, timeoutMs: number, type = this.host.codec.contentType): Promise<Incoming[]> {
+    return this.#exchange({}, { method: "POST", body, headers: { "Content-Type": type } }, timeoutMs);
   }
 
-  #postForm(text: string): Promise<Incoming[]> {
-    const type = { "Content-Type": "application/x-www-form-urlencoded;charset=UTF-8" };
-    const timeoutMs = (this.#terms?.pollMs ?? 0) + SLACK_MS;
-    return this.#exchange("POST", {}, `ppstr=${encodeURIComponent(text)}`, type, timeoutMs);
-  }
-
-  async #exchange(
-    method: string,
-    query: Record<string, string>,
-    body: string | undefined,
-    extra: Record<string, string>,
-    timeoutMs: number,
-  ): Promise<Incoming[]> {
+  async #exchange(query: Record<string, string>, init: Init, timeoutMs: number): Promise<Incoming[]> {
     const { host } = this;
-    const terms = this.#terms;
-    const headers = { ...host.headers(), "X-Requested-With": "XMLHttpRequest", ...extra };
-    if (terms?.session !== undefined) Object.assign(headers, { "Tsugi-Session": terms.session });
-    const response = await this.#fetch(host.url("poll", query), { method, headers, body }, timeoutMs);
-    if (response.status !== 200) throw new Failure(lossOf(response));
-    return host.codec.decode(response.text);
-  }
-
-  async #fetch(url: string, init: RequestInit, timeoutMs: number): Promise<Answer> {
-    const { environment } = this.host;
+    const session = this.#terms?.session;
+    const own: Record<string, string> = session === undefined ? {} : { "Tsugi-Session": session };
+    const headers = { ...host.headers(), "X-Requested-With": "XMLHttpRequest", ...init.headers, ...own };
     const abort = new AbortController();
     let late = false;
-    const timer = environment.after(timeoutMs, () => {
+    const timer = host.environment.after(timeoutMs, () => {
       late = true;
       abort.abort();
     });
     this.#exchanges.add(abort);
-    try {
-      const response = await environment.fetch(url, { ...init, cache: "no-store", signal: abort.signal });
-      const retryAfter = Number(response.headers.get("retry-after") ?? Number.NaN);
-      return { status: response.status, text: await response.text(), retryAfter };
-    } catch (error) {
+    const ask = async () => {
+      const url = host.url("poll", query);
+      const { signal } = abort;
+      const response = await host.environment.fetch(url, { ...init, headers, cache: "no-store", signal });
+      return { response, text: await response.text() };
+    };
+    const answered = ask().catch((error: unknown) => {
       throw new Failure({ reason: late ? "timeout" : "network", message: String(error) });
-    } finally {
-      environment.cancel(timer);
+    });
+    const { response, text } = await answered.finally(() => {
+      host.environment.cancel(timer);
       this.#exchanges.delete(abort);
-    }
+    });
+    if (response.status !== 200) throw new Failure(lossOf(response, text));
+    return host.codec.decode(text);
   }
 
   /** Every failure of an exchange ends here, so that none is left to the global handler. */
   #run(work: () => Promise<void>): void {
     work().catch((error: unknown) => {
-      if (error instanceof Failure) this.fail(error.loss);
-      else this.fail({ reason: "bad-frame", message: String(error) });
+      if (error instanceof Failure) this.end(error.loss);
+      else this.fail("bad-frame", error);
     });
   }
 
@@ -258,19 +227,29 @@ export class PollCarrier extends Carrier {
   }
 }
 
-interface Answer {
-  status: number;
-  text: string;
-  retryAfter: number;
+interface Init {
+  method: string;
+  body?: string;
+  headers?: Record<string, string>;
 }
 
-function lossOf({ status, text, retryAfter }: Answer): Loss {
-  const loss: Loss = { reason: "network", httpStatus: status, message: text.slice(0, 200) || undefined };
-  if (status === 400) loss.reason = "rejected";
-  if (status >= 401 && status <= 403) loss.reason = "refused";
-  if (status === 409) loss.reason = "session-gone";
-  if (status === 503) loss.reason = "busy";
-  if (retryAfter >= 0) loss.retryAfterMs = Math.min(retryAfter * 1000, MAX_RETRY_AFTER_MS);
+const REASONS: Record<number, Loss["reason"]> = {
+  400: "rejected",
+  401: "refused",
+  402: "refused",
+  403: "refused",
+  409: "session-gone",
+  503: "busy",
+};
+
+function lossOf({ status, headers }: Response, text: string): Loss {
+  const loss: Loss = {
+    reason: REASONS[status] ?? "network",
+    httpStatus: status,
+    message: text.slice(0, 200) || undefined,
+  };
+  const retryAfterMs = Number(headers.get("retry-after") ?? Number.NaN) * 1000;
+  if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return loss;
 }
 

@@ -15,19 +15,19 @@ export class WebSocketCarrier extends Carrier {
   #heardAt = 0;
 
   override start(handshakeTimeoutMs: number): void {
-    const late = () => this.fail({ reason: "timeout", message: "no handshake in time" });
+    const late = () => this.fail("timeout", "no handshake in time");
     this.within(handshakeTimeoutMs, late);
     const { WebSocket } = this.host.environment;
     try {
       if (!WebSocket) throw new TypeError("no WebSocket constructor");
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
-      this.within(0, () => this.fail({ reason: "network", message: String(error) }));
+      this.within(0, () => this.fail("network", error));
     }
   }
 
   override hello(text: string, timeoutMs: number): void {
-    this.within(timeoutMs, () => this.fail({ reason: "timeout", message: "no welcome in time" }));
+    this.within(timeoutMs, () => this.fail("timeout", "no welcome in time"));
     this.#write(text);
   }
 
@@ -58,7 +58,7 @@ export class WebSocketCarrier extends Carrier {
     this.#write(this.host.codec.encode({ id: "chsk/ws-ping", data: undefined, slot }));
     this.within(terms.pingTimeoutMs, () => {
       if (this.#heardAt > askedAt) this.#listenFor(terms.pingMs);
-      else this.fail({ reason: "timeout", code: NO_PONG, message: "no answer to a ping" }, NO_PONG);
+      else this.end({ reason: "timeout", code: NO_PONG, message: "no answer to a ping" }, NO_PONG);
     });
   }
 
@@ -69,14 +69,14 @@ export class WebSocketCarrier extends Carrier {
     socket.onmessage = (event: { data: unknown }) => this.#message(event.data);
     socket.onerror = () => {};
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      this.fail({ reason: code === 1006 ? "network" : "server", code, message: reason || undefined });
+      this.fail(code === 1006 ? "network" : "server", reason || undefined, code);
     };
   }
 
   #message(data: unknown): void {
     if (this.done) return;
     this.#heardAt = this.host.environment.now();
-    if (typeof data !== "string") return this.fail({ reason: "bad-frame", message: "a binary message" });
+    if (typeof data !== "string") return this.fail("bad-frame", "a binary message");
     const packets = this.decode(data);
     if (packets) this.host.receive(this, packets);
   }
@@ -97,7 +97,7 @@ export class WebSocketCarrier extends Carrier {
     try {
       this.#socket?.send(text);
     } catch (error) {
-      this.within(0, () => this.fail({ reason: "network", message: String(error) }));
+      this.within(0, () => this.fail("network", error));
     }
   }
 

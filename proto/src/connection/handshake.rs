@@ -1,6 +1,6 @@
 //! What the server says before anything else: docs/wire.md, "Shaking hands".
 
-use super::state::{Gap, GapReason, Outcome};
+use super::state::{GapReason, Outcome};
 use crate::value::Value;
 use std::sync::Arc;
 use std::time::Duration;
@@ -44,8 +44,8 @@ pub(super) struct Welcome {
     pub(super) outcome: Outcome,
     /// The number of the next item on this carrier; `None` from a server that counts nothing.
     pub(super) next: Option<u64>,
-    /// Why what lies before it is missing; nothing is when it follows what arrived.
-    pub(super) gap: Option<Gap>,
+    /// Why the session of before is gone.
+    pub(super) why: Option<GapReason>,
 }
 
 /// `[:chsk/handshake [uid csrf data extension]]`
@@ -84,18 +84,9 @@ pub(super) fn read_welcome(payload: &Value) -> Option<Welcome> {
     }
     let resumed = about.get("outcome").and_then(Value::as_text) == Some("resumed");
     let outcome = if resumed { Outcome::Resumed } else { Outcome::New };
-    let gap = about.get("gap").map(read_gap);
+    let why = about.get("why").map(|why| GapReason::of(why.as_text()));
     let next = natural(about.get("next"));
-    Some(Welcome { session: about.get("session")?.as_text()?.into(), outcome, next, gap })
-}
-
-/// `{:from 1, :to 17, :why :overflow}`
-pub(super) fn read_gap(about: &Value) -> Gap {
-    Gap {
-        from: natural(about.get("from")).unwrap_or(1),
-        to: natural(about.get("to")),
-        why: GapReason::of(about.get("why").and_then(Value::as_text)),
-    }
+    Some(Welcome { session: about.get("session")?.as_text()?.into(), outcome, next, why })
 }
 
 /// A number of an item.

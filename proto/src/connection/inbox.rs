@@ -2,8 +2,7 @@
 
 use super::Connection;
 use super::carrier::{Carrier, Link, Phase};
-use super::handshake::{Terms, natural, read_gap, read_handshake, read_welcome};
-use super::ledger::Entry;
+use super::handshake::{Terms, natural, read_handshake, read_welcome};
 use super::output::{Output, Parcel, Path};
 use super::path::Verdict;
 use super::pending::read_reply;
@@ -54,14 +53,7 @@ impl Connection {
         let Some(next) = carriers.filter(|it| it.path() == path).find_map(|it| it.next.as_mut()) else { return true };
         let number = *next;
         *next += 1;
-        match self.ledger.enter(now, number, self.desk.terms.ack_after) {
-            Entry::New => true,
-            Entry::Known => false,
-            Entry::After(from) => {
-                self.desk.put(Output::Gap(Gap { from, to: Some(number - 1), why: GapReason::Desync }));
-                true
-            }
-        }
+        self.ledger.enter(now, number, self.desk.terms.ack_after)
     }
 
     pub(super) fn decode(&self, message: &Message) -> Result<Vec<Packet>, Loss> {
@@ -143,15 +135,13 @@ impl Connection {
         let Some(welcome) = read_welcome(payload) else { return false };
         self.desk.terms.session = Some(welcome.session);
         if welcome.outcome == Outcome::New {
+            let from = self.ledger.received() + 1;
             self.ledger.begin();
+            if let Some(why) = welcome.why {
+                self.desk.put(Output::Gap(Gap { from, to: None, why }));
+            }
         }
-        self.ledger.skip_to(welcome.next.unwrap_or_default());
-        if let Some(carrier) = self.carrier_mut(path) {
-            carrier.next = welcome.next;
-        }
-        if let Some(gap) = welcome.gap {
-            self.desk.put(Output::Gap(gap));
-        }
+        self.count_from(path, welcome.next);
         self.adopt(now, welcome.outcome);
         true
     }
@@ -193,30 +183,24 @@ impl Connection {
         match id {
             "chsk/ws-ping" => self.pong(now),
             "chsk/close" => self.closed_by_server(now, path, data),
-            "chsk/from" => return self.count_from(path, data),
-            "chsk/gap" => self.told_of_gap(data),
+            "chsk/from" => self.count_from(path, natural(Some(data))),
             "chsk/handshake" => return self.unasked_handshake(now, path, payload),
-            "chsk/timeout" | "chsk/dummy-cb-200" | "chsk/welcome" => {}
-            _ => return false,
+            // What a later server may say besides is nothing to worry about.
+            _ => return id.starts_with("chsk/"),
         }
         true
     }
 
-    /// Over HTTP, where answers overtake each other, the server says which item is next.
-    fn count_from(&mut self, path: Path, number: &Value) -> bool {
-        let Some(number) = natural(Some(number)) else { return false };
+    /// The number of the next item of this carrier. What lies between what arrived and that was too much for the server to
+    /// keep.
+    fn count_from(&mut self, path: Path, next: Option<u64>) {
         if let Some(carrier) = self.carrier_mut(path) {
-            carrier.next = Some(number);
+            carrier.next = next;
         }
-        true
-    }
-
-    /// One that is behind us is an old answer's.
-    fn told_of_gap(&mut self, about: &Value) {
-        let gap = read_gap(about);
-        if gap.to.is_some_and(|to| to > self.ledger.received()) {
-            self.ledger.skip_to(gap.to.unwrap_or_default() + 1);
-            self.desk.put(Output::Gap(gap));
+        let from = self.ledger.received() + 1;
+        if let Some(next) = next.filter(|next| *next > from) {
+            self.ledger.skip_to(next);
+            self.desk.put(Output::Gap(Gap { from, to: Some(next - 1), why: GapReason::Overflow }));
         }
     }
 

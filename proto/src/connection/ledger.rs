@@ -11,16 +11,6 @@ pub(super) struct Ledger {
     late: Option<Instant>,
 }
 
-/// What an item is to the application.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Entry {
-    New,
-    /// It came before, on another carrier.
-    Known,
-    /// Something before it is missing: this number, and those up to the item's.
-    After(u64),
-}
-
 impl Ledger {
     /// The last item that arrived.
     pub(super) fn received(&self) -> u64 {
@@ -32,15 +22,14 @@ impl Ledger {
         *self = Self::default();
     }
 
-    /// Takes note of an item.
-    pub(super) fn enter(&mut self, now: Instant, number: u64, after: Duration) -> Entry {
-        let expected = self.received + 1;
-        if number < expected {
-            return Entry::Known;
+    /// Takes note of an item. Whether it is news, and did not come before on another carrier.
+    pub(super) fn enter(&mut self, now: Instant, number: u64, after: Duration) -> bool {
+        let news = number > self.received;
+        if news {
+            self.received = number;
+            self.late.get_or_insert(now + after);
         }
-        self.received = number;
-        self.late.get_or_insert(now + after);
-        if number == expected { Entry::New } else { Entry::After(expected) }
+        news
     }
 
     /// What lies before this number will not come.

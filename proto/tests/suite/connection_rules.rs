@@ -891,11 +891,22 @@ fn what_it_will_not_get_it_is_told() {
     world.ends(1006);
     world.pass(1_000);
     world.says(&[HANDSHAKE]);
-    let gap = r#"{"from":2,"to":9,"why":"overflow"}"#;
-    let welcome = format!(r#"[["chsk/welcome",{{"session":"s","outcome":"resumed","next":10,"gap":{gap}}}],null]"#);
-    world.says(&[&welcome, r#"[[["s/x",10]],null]"#]);
+    world.says(&[r#"[["chsk/welcome",{"session":"s","outcome":"resumed","next":10}],null]"#]);
+    world.says(&[r#"[[["s/x",10]],null]"#]);
     let told = world.told[world.told.len() - 3..].join(", ");
     assert_eq!(told, "gap 2-Some(9) Overflow, open WebSocket, s/x Integer(10)");
+}
+
+#[test]
+fn a_session_that_is_gone_is_a_gap_without_an_end() {
+    let mut world = World::open();
+    world.says(&[r#"[[["s/x",1]],null]"#]);
+    world.ends(1006);
+    world.pass(1_000);
+    world.says(&[HANDSHAKE, r#"[["chsk/welcome",{"session":"t","outcome":"new","next":1,"why":"restarted"}],null]"#]);
+    world.says(&[r#"[[["s/x",1]],null]"#]);
+    let told = world.told[world.told.len() - 3..].join(", ");
+    assert_eq!(told, "gap 2-None Restarted, open WebSocket, s/x Integer(1)");
 }
 
 #[test]
@@ -910,10 +921,7 @@ fn a_poll_tells_what_arrived_and_where_an_answer_begins_the_server_says() {
     assert_eq!(ack(&world).as_deref(), Some("2"));
     world.answers(Method::Get, r#"[["chsk/from",2],null][[["s/x",2],["s/x",3]],null]"#);
     assert_eq!(ack(&world).as_deref(), Some("3"));
-    world.answers(
-        Method::Get,
-        r#"[["chsk/gap",{"from":4,"to":7,"why":"overflow"}],null][["chsk/from",8],null][[["s/x",8]],null]"#,
-    );
+    world.answers(Method::Get, r#"[["chsk/from",8],null][[["s/x",8]],null]"#);
     assert_eq!(ack(&world).as_deref(), Some("8"));
     let told: Vec<_> =
         world.told.iter().filter(|told| !told.starts_with("open") && !told.starts_with("connecting")).collect();

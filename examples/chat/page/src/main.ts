@@ -225,6 +225,7 @@ function listen(): void {
     showOnline(model);
     appended(() => render("place"));
   });
+  channel.onGap(() => void enter());
   channel.onState((now, before) => {
     showState(now);
     if (now.status === "open" && before.status !== "open") void enter();
