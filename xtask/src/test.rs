@@ -17,7 +17,7 @@ pub(crate) struct Options {
 type Stage = fn() -> Outcome<String>;
 
 /// What must hold, in the order in which a mistake is cheapest to find.
-const STAGES: [(&str, Stage); 15] = [
+const STAGES: [(&str, Stage); 16] = [
     ("rust components", rust_components),
     ("format", || capture(command("", "cargo fmt --all --check"))),
     ("clippy", clippy),
@@ -34,6 +34,7 @@ const STAGES: [(&str, Stage); 15] = [
     ("javascript tests", || capture(command("js", "npm run --silent test"))),
     ("javascript is fresh", javascript_is_fresh),
     ("browser", browser),
+    ("sockjs-client", sockjs_client),
     ("memory", || capture(command("", "cargo xtask memory --connections 2000 --limit 5120"))),
 ];
 
@@ -72,6 +73,10 @@ fn counted(output: &str) -> String {
     for line in output.lines() {
         let line = line.trim();
         let words: Vec<&str> = line.split([' ', ',', ';', '.']).filter(|word| !word.is_empty()).collect();
+        // Node's own runner says it the other way round.
+        if let Some(count) = line.strip_prefix("# pass ").or_else(|| line.strip_prefix("ℹ pass ")) {
+            tests += count.trim().parse::<u64>().unwrap_or(0);
+        }
         let summary = line.starts_with("Summary") || line.starts_with("test result:") || line.starts_with("Tests");
         if let Some(at) = words.iter().position(|word| *word == "passed").filter(|at| summary && *at > 0) {
             tests += words[at - 1].parse::<u64>().unwrap_or(0);
@@ -118,7 +123,7 @@ fn documentation() -> Outcome<String> {
 }
 
 /// The folders whose packages come from the npm registry.
-const NPM: [&str; 2] = ["js", "conformance/browser"];
+const NPM: [&str; 3] = ["js", "conformance/browser", "conformance/sockjs-client"];
 
 fn npm_packages() -> Outcome<String> {
     for folder in NPM {
@@ -166,6 +171,13 @@ fn browser() -> Outcome<String> {
     })?;
     output.push_str(&shown);
     Ok(output)
+}
+
+/// The real SockJS client, in Node and in Chromium, on every transport it has.
+fn sockjs_client() -> Outcome<String> {
+    chromium()?;
+    capture(command("", "cargo build --package interop --bins"))?;
+    capture(command("conformance/sockjs-client", "npm run --silent test"))
 }
 
 fn chromium() -> Outcome {

@@ -209,9 +209,10 @@ impl Inner {
         }
         let cors = Cors::of(&route, self.opener.guard().origins(), self.config.profile, &head.headers);
         let cookie = self.cookie(&route, &head);
+        let profile = self.config.profile;
         let mut response = match self.answer(route, head, body).await {
             Ok(response) => response,
-            Err(refusal) => answer::refused(refusal),
+            Err(refusal) => answer::refused(refusal, profile),
         };
         decorate(response.headers_mut(), &cors, cookie);
         response
@@ -290,7 +291,13 @@ impl Inner {
             // The status is the protocol's (sockjs.md 8.4).
             error => Refusal::new(StatusCode::INTERNAL_SERVER_ERROR, error.to_string()),
         })?;
-        let Found::Live(entry) = self.registry.find(id) else { return Ok(answer::not_found()) };
+        let sent = if way == Way::JsonpSend { answer::jsonp_sent } else { answer::sent };
+        let entry = match self.registry.find(id) {
+            Found::Live(entry) => entry,
+            // What comes too late is dropped, as it is between the close and its arrival.
+            Found::Closed(_) => return Ok(sent(self.config.profile)),
+            Found::Nothing => return Ok(answer::not_found()),
+        };
         if entry.user.as_ref() != admitted.identity.id() {
             return Ok(answer::not_found());
         }
@@ -299,11 +306,7 @@ impl Inner {
         }
         with(&entry.owner, |session, _| session.handle_posted(messages));
         Arc::clone(&entry.owner).readable();
-        Ok(if way == Way::JsonpSend {
-            answer::jsonp_sent(self.config.profile)
-        } else {
-            answer::sent(self.config.profile)
-        })
+        Ok(sent(self.config.profile))
     }
 
     // Receiving: a response that carries frames of the session.

@@ -162,7 +162,8 @@ async fn d16_the_same_client_with_another_user_is_another_session() {
     leave(ann_client).await;
     assert_eq!(soon(changes.recv()).await, Some(Ok(Change::Offline(ann()))));
     nothing_more(&mut bob_client).await;
-    assert_eq!(server.sessions(), 1);
+    // A session that is kept for no time at all still ends a moment after its connection.
+    eventually(|| server.sessions() == 1).await;
 }
 
 #[tokio::test]

@@ -38,8 +38,9 @@ pub(super) fn text(status: StatusCode, body: &'static str) -> Response<Body> {
 }
 
 /// A refusal, with the spelling of the type that the protocol's suite wants.
-pub(super) fn refused(refusal: Refusal) -> Response<Body> {
+pub(super) fn refused(refusal: Refusal, profile: SockJsProfile) -> Response<Body> {
     let mut response = refuse(refusal);
+    never_cached(&mut response, profile);
     put(&mut response, CONTENT_TYPE, TEXT);
     response
 }
