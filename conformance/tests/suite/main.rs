@@ -5,6 +5,7 @@
 mod bad_input;
 mod sente;
 mod several;
+mod sockjs;
 
 use std::net::SocketAddr;
 
