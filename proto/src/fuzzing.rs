@@ -84,3 +84,28 @@ fn decode_in_pieces(role: crate::websocket::Role, stream: &[u8], piece: usize) -
     }
     told
 }
+
+/// A SockJS client's body or frame: whatever reads, comes back the same when it is sent.
+pub fn sockjs(data: &[u8]) {
+    use crate::framing::envelope::{Callback, Envelope, JsonpGuard};
+    use crate::framing::sockjs::{MAX_MESSAGES, SockJsJoiner, encode, read, read_frame};
+    use crate::session::Joiner;
+
+    if let Ok(messages) = read(data) {
+        assert!(messages.len() <= MAX_MESSAGES);
+        let texts = messages.iter().filter_map(|message| std::str::from_utf8(message.as_bytes()).ok());
+        let bodies: Vec<_> = texts.map(|text| encode(text).body).collect();
+        let frame = SockJsJoiner.join(&bodies).payload();
+        assert_eq!(read(&frame[1..]).as_ref(), Ok(&messages));
+    }
+    let Some(text) = text(data) else { return };
+    let _ = read_frame(&Message::text(text));
+    let frame = encode(text).frame.payload();
+    let frame = std::str::from_utf8(&frame).expect("frames are text");
+    let page = Envelope::HtmlFile.wrap(frame);
+    assert_eq!(page.windows(2).filter(|pair| pair == b"</").count(), 1, "no message ends the script");
+    if let Ok(callback) = Callback::new(text) {
+        let script = Envelope::Jsonp(callback, JsonpGuard::Comment).wrap(frame);
+        assert!(script.starts_with(b"/**/") && script.ends_with(b");\r\n"));
+    }
+}

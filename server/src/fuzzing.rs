@@ -16,3 +16,9 @@ pub fn query(data: &[u8]) {
     }
     assert!(params.len() <= 64);
 }
+
+/// What a SockJS client may ask for.
+pub fn sockjs_route(data: &[u8]) {
+    let path = String::from_utf8_lossy(data);
+    crate::service::sockjs::judge_path(&path);
+}

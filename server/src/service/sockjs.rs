@@ -551,3 +551,14 @@ where
         Box::pin(async move { Ok(inner.serve(request, prefix.as_deref().unwrap_or_default()).await) })
     }
 }
+
+/// Finds the route of whatever a client calls a path. A session's id is bounded, whole, and without dots and slashes.
+#[cfg(feature = "fuzzing")]
+pub(crate) fn judge_path(path: &str) {
+    if let Some(route) = Route::of(path) {
+        assert!(!route.methods().is_empty());
+        if let Route::Session(id, _) = &route {
+            assert!(!id.is_empty() && id.len() <= 128 && !id.contains(['.', '/']) && path.contains(&**id));
+        }
+    }
+}

@@ -10,5 +10,6 @@ mod http2;
 mod poll;
 mod resume_rules;
 mod socket_rules;
+mod sockjs_events;
 mod support;
 mod websocket;

@@ -8,16 +8,18 @@ use tsugi_proto::fuzzing;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 5] = [
+const TARGETS: [(&str, Body); 7] = [
     ("edn", fuzzing::edn),
     ("json", fuzzing::json),
     ("packet", fuzzing::packet),
     ("websocket", fuzzing::websocket),
     ("query", tsugi::fuzzing::query),
+    ("sockjs", fuzzing::sockjs),
+    ("sockjs route", tsugi::fuzzing::sockjs_route),
 ];
 
 /// Where mutations begin: one of each thing a parser knows.
-const SEEDS: [&[u8]; 16] = [
+const SEEDS: [&[u8]; 18] = [
     b"[[:a/b {:a 1, \"s\" [1.5 ##Inf -7N 2M 22/7 \\a \\newline #{1 2} (nil true)]}] \"abc\"]",
     b"#inst \"2020-01-02T03:04:05.678-00:00\" #uuid \"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\" #:ns{:a 1 :_/b 2} #_ 1 #foo/bar 2",
     b"[[[:srv/n 0] [:srv/n 1]] nil]",
@@ -32,6 +34,8 @@ const SEEDS: [&[u8]; 16] = [
     b"\x03\x89\x00\x8a\x01x\x88\x05\x0f\xa1bye",
     b"client-id=a%20b&csrf-token=tok&handshake%3F=1&udt=1&tsugi=1&codec=json",
     b"ppstr=%5B%5B%3Aa%2Fb%20%7B%7D%5D%20nil%5D&client-id=%F0%9F%98%80&=&&a",
+    b"[\"a\",\"\\ud83d\\ude00 \\ud800 </script>\\u2028\",\"\"]",
+    b"/000/abcdefgh/xhr_streaming/",
     b"",
     b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
