@@ -11,7 +11,7 @@ const target = process.env.CARGO_TARGET_DIR ?? path.join(root, "target");
 const programs = path.join(target, process.env.TSUGI_PROFILE ?? "debug");
 
 /** Starts a program and resolves with what `pattern` finds in the first lines it prints. */
-async function start(name, args, pattern) {
+export async function start(name, args, pattern) {
   const child = spawn(path.join(programs, name), args, { stdio: ["ignore", "pipe", "inherit"] });
   const ended = new Promise((resolve) => child.once("exit", resolve));
   const found = await new Promise((resolve, reject) => {

@@ -77,3 +77,8 @@ pub use users::Users;
 #[cfg(doctest)]
 #[doc = include_str!("../../README.md")]
 struct Readme;
+
+/// The examples of docs/sockjs.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/sockjs.md")]
+struct SockJsGuide;

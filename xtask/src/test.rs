@@ -161,7 +161,7 @@ fn javascript_is_fresh() -> Outcome<String> {
 /// Pages in a real browser, and the TypeScript client against the real server.
 fn browser() -> Outcome<String> {
     chromium()?;
-    capture(command("", "cargo build --package chat --package interop --bins"))?;
+    capture(command("", "cargo build --package chat --package sockjs-chat --package interop --bins"))?;
     let mut output = against_the_server()?;
     // A browser on a busy machine can miss a deadline. It gets a second chance, and the first failure is shown all the same.
     let pages = || capture(command("conformance/browser", "npm run --silent test"));
