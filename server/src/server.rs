@@ -75,9 +75,13 @@ impl Server {
     /// # Ok(())
     /// # }
     /// ```
+    ///
+    /// SockJS carries text: where every codec of the server is binary, each request is a 400. [`Server::sockjs_with`] says so
+    /// when the service is made.
     #[must_use]
     pub fn sockjs(&self) -> SockJs {
-        self.sockjs_with(SockJsConfig::default()).unwrap_or_else(|_| unreachable!("the defaults are in order"))
+        let opener = Arc::new(EventOpener::new(self.core()));
+        SockJs::new(opener, SockJsConfig::default()).unwrap_or_else(|_| unreachable!("the defaults are in order"))
     }
 
     /// As [`Server::sockjs`], with these options. Each call makes a service with sessions of its own.
@@ -85,7 +89,9 @@ impl Server {
     /// # Errors
     /// When an option could never work, or none of the server's codecs writes text; the text says how to mend it.
     pub fn sockjs_with(&self, config: SockJsConfig) -> Result<SockJs, ConfigError> {
-        SockJs::new(Arc::new(EventOpener::new(self.core())?), config)
+        let opener = EventOpener::new(self.core());
+        opener.check()?;
+        SockJs::new(Arc::new(opener), config)
     }
 
     /// Sessions of this node, those included that are between two connections.

@@ -25,12 +25,18 @@ pub(crate) struct EventOpener {
 }
 
 impl EventOpener {
-    /// JSON for those that choose no codec, since nothing must be loaded for it; else the first that writes text.
-    pub(crate) fn new(core: Arc<Core>) -> Result<Self, ConfigError> {
-        let mut texts = core.kits.iter().map(|kit| &kit.codec).filter(|codec| codec.form() == Form::Text);
-        let first = texts.clone().next().ok_or(ConfigError::NoTextCodec)?;
-        let codec = texts.find(|codec| codec.name() == "json").unwrap_or(first).name();
-        Ok(Self { core, codec })
+    /// JSON for those that choose no codec, since nothing must be loaded for it; else the first that writes text. Where there
+    /// is none, every request is a 400.
+    pub(crate) fn new(core: Arc<Core>) -> Self {
+        let texts = || core.kits.iter().map(|kit| &kit.codec).filter(|codec| codec.form() == Form::Text);
+        let json = texts().find(|codec| codec.name() == "json");
+        let codec = json.or_else(|| texts().next()).map_or("", |codec| codec.name());
+        Self { core, codec }
+    }
+
+    /// For those who are told of it when they make the service.
+    pub(crate) fn check(&self) -> Result<(), ConfigError> {
+        if self.codec.is_empty() { Err(ConfigError::NoTextCodec) } else { Ok(()) }
     }
 
     /// Who opens the session. A client that does not name itself gets a name that nobody else has.

@@ -3,6 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests: a panic is how they fail")]
 
 mod bad_input;
+mod binary;
+mod rows;
 mod sente;
 mod several;
 mod sockjs;

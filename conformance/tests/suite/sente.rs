@@ -44,6 +44,7 @@ replays! {
     f1_f2_f4_f16_f17_f18_a_real_client_over_websocket: "client-ws-edn",
     f1_f3_f20_a_real_client_over_ajax: "client-ajax-edn",
     f14_a_real_client_that_was_refused_its_websocket: "client-auto-ws-refused",
+    f25_a_real_client_of_the_jvm_without_an_origin: "client-jvm-edn",
 }
 
 async fn open(address: std::net::SocketAddr, path: &str) -> Raw {

@@ -10,10 +10,10 @@ mod sockets;
 
 use super::body::{self, Body, BodyError, BoxError};
 use super::guard::{Admitted, Guard, Kind};
-use super::{Endpoint, Handshake, Surface, admit, websocket};
+use super::{Handshake, Surface, admit, websocket};
 use crate::config::{Origins, SockJsConfig, SockJsHeartbeat, SockJsTransport};
 use crate::error::{ConfigError, Refusal};
-use crate::session::{Owner, Place, Register, room, with};
+use crate::session::{Owner, Place, room, with};
 use answer::{Cors, Pages, decorate};
 use bytes::Bytes;
 use http::header::CONTENT_TYPE;
