@@ -1,7 +1,7 @@
 // The chat as people see it, in a real browser. Needs `cargo build -p chat` and Chromium.
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
-import { startProxy } from "./proxy.mjs";
+import { startProxy, startTlsProxy } from "./proxy.mjs";
 import { badge, person, say, screenshot, seen, startBrowser, startChat } from "./stage.mjs";
 
 let browser;
@@ -40,6 +40,21 @@ test("two people chat, see each other and see each other type", () =>
 
     await ann.context().close();
     await bob.waitForFunction(() => !document.getElementById("online").textContent.includes("Ann"));
+  }));
+
+test("W4: a page that came over https connects over wss by itself", () =>
+  withChat(async ({ port }) => {
+    const proxy = await startTlsProxy(port);
+    const opened = [];
+    const ann = await person(browser, proxy.url, "Ann", { ignoreHTTPSErrors: true }, (page) =>
+      page.on("websocket", (socket) => opened.push(socket.url())),
+    );
+    await badge(ann, "live");
+    assert.ok(opened.length > 0 && opened.every((url) => url.startsWith(`${proxy.url.replace("https", "wss")}/`)), `${opened}`);
+    await say(ann, "over TLS");
+    await seen(ann, "over TLS");
+    await ann.context().close();
+    proxy.stop();
   }));
 
 test("text is shown as text and never as a page", () =>

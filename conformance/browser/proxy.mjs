@@ -1,6 +1,12 @@
 // Proxies between a browser and a server that do to WebSockets what is done to them out there.
+import { execFile } from "node:child_process";
 import { once } from "node:events";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
 import net from "node:net";
+import os from "node:os";
+import path from "node:path";
+import tls from "node:tls";
+import { promisify } from "node:util";
 
 const UPGRADE = /^upgrade: *websocket/im;
 const REFUSAL = "HTTP/1.1 502 Bad Gateway\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
@@ -47,6 +53,29 @@ export async function startProxy(mode, port, cutMs = 1000) {
     await once(server, "close");
   };
   return proxy;
+}
+
+/**
+ * Starts a proxy that speaks TLS to the browser, as one in front of a server does. The certificate is made on the spot, and
+ * nobody's: the browser must be told to let that pass.
+ */
+export async function startTlsProxy(port) {
+  const folder = await mkdtemp(path.join(os.tmpdir(), "tsugi-tls-"));
+  const [key, cert] = ["key.pem", "cert.pem"].map((name) => path.join(folder, name));
+  const asked = ["-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=localhost", "-keyout", key, "-out", cert];
+  await promisify(execFile)("openssl", ["req", "-x509", ...asked]);
+  const server = tls.createServer({ key: await readFile(key), cert: await readFile(cert) }, (client) => {
+    const upstream = net.connect(port, "127.0.0.1");
+    client.pipe(upstream).pipe(client);
+    for (const [one, other] of [[client, upstream], [upstream, client]]) {
+      one.on("error", () => other.destroy());
+      one.on("close", () => other.destroy());
+    }
+  });
+  await rm(folder, { recursive: true });
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  return { url: `https://127.0.0.1:${server.address().port}`, stop: () => server.close() };
 }
 
 function handOn(mode, isWebSocket, upstream, client, cutMs) {

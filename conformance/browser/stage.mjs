@@ -63,10 +63,11 @@ export function startBrowser() {
 }
 
 /** A person in a browser of their own, as far as cookies are concerned. */
-export async function person(browser, url, name, options = {}) {
+export async function person(browser, url, name, options = {}, watch = () => {}) {
   const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, ...options });
   const page = await context.newPage();
   page.on("pageerror", (error) => console.error(`${name}'s page:`, error));
+  watch(page);
   await page.goto(url);
   await page.fill("#login-name", name);
   await page.click("#login button");

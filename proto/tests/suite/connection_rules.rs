@@ -871,6 +871,36 @@ fn climbing_waits_for_the_post_says_hello_and_gives_the_last_poll_up() {
 }
 
 #[test]
+fn w15_a_thousand_clients_that_lose_their_server_together_come_back_one_by_one() {
+    let mut dice = 7_u64;
+    let mut returns = Vec::new();
+    for _ in 0..1_000 {
+        dice = dice.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        let random = (dice >> 40) as f64 / (1_u64 << 24) as f64;
+        let mut world = World::with_dice(random, |config| config.paths = Paths::WebSocket);
+        world.opens(NEW);
+        world.ends(1012);
+        // The server is away for two seconds; every attempt until then fails.
+        let lost = world.millis;
+        while world.millis < lost + 30_000 {
+            let before = world.sockets.len();
+            world.pass(10);
+            if world.sockets.len() > before {
+                if world.millis > lost + 2_000 {
+                    returns.push(world.millis - lost);
+                    break;
+                }
+                world.ends(1006);
+            }
+        }
+    }
+    assert_eq!(returns.len(), 1_000);
+    let busiest = (0..300).map(|tenth| returns.iter().filter(|at| *at / 100 == tenth).count()).max();
+    assert!(busiest.unwrap() <= 150, "{busiest:?} of a thousand in one tenth of a second");
+    assert!(returns.iter().all(|at| *at < 12_000), "and nobody waits for long");
+}
+
+#[test]
 fn what_comes_again_is_not_told_again() {
     let mut world = World::open();
     world.says(&[r#"[[["s/x",1],["s/x",2]],null]"#]);

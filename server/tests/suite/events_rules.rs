@@ -435,3 +435,33 @@ async fn w24_a_foreign_origin_is_refused() {
     assert_eq!(server.sessions(), 0);
     assert_eq!(connect(format!("http://{address}")).await, None);
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn w23_after_thousands_of_connects_and_disconnects_nothing_is_left_and_a_broadcast_works() {
+    let times = Times::default().expire(Duration::ZERO).grace_websocket(Duration::ZERO);
+    let server = builder().times(times).limits(Limits::default().max_sessions_per_user(1_000)).build().unwrap();
+    let address = serve_events(&server).await;
+    let mut stays = Client::connect(address, "/chsk?client-id=stays&uid=stays").await;
+    stays.text().await;
+    let churn = (0..8).map(|worker| {
+        tokio::spawn(async move {
+            for n in 0..500 {
+                // Ids are used again and again, some by two workers at once.
+                let path = format!("/chsk?client-id=c{}&uid=u{}", n % 7, (worker + n) % 5);
+                let mut client = Client::connect(address, &path).await;
+                // The handshake, or the close of who was replaced by then.
+                if n % 2 == 0 {
+                    client.next().await;
+                }
+            }
+        })
+    });
+    for worker in churn.collect::<Vec<_>>() {
+        worker.await.unwrap();
+    }
+    eventually(|| server.sessions() == 1).await;
+    let online = server.users().snapshot();
+    assert_eq!((online.any.len(), online.anonymous), (1, 0));
+    assert_eq!(server.broadcast(Event::new("srv/all", &1)).await.unwrap().sessions, 1);
+    assert_eq!(stays.text().await, "[[[:srv/all 1]] nil]");
+}
