@@ -1,4 +1,4 @@
-//! `cargo run -p sockjs-chat`: one room over SockJS at http://127.0.0.1:3002.
+//! `cargo run -p sockjs-chat`: one room over SockJS at http://127.0.0.1:3003.
 
 mod room;
 
@@ -19,7 +19,7 @@ use tsugi::{SockJsConfig, SocketConfig, Sockets};
 #[command(version)]
 struct Options {
     /// The port to listen on; 0 takes any free one
-    #[arg(long, default_value_t = 3002)]
+    #[arg(long, default_value_t = 3003)]
     port: u16,
     /// The address to listen on; 0.0.0.0 lets other machines in
     #[arg(long, default_value = "127.0.0.1")]

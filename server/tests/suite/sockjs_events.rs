@@ -112,6 +112,36 @@ async fn with_a_token_nothing_goes_out_and_nothing_comes_in_before_hello() {
 }
 
 #[tokio::test]
+async fn a_token_is_asked_for_over_http_and_on_the_raw_websocket_too() {
+    let (server, address) = start(guarded().times(Times::default())).await;
+    let poll = "/sockjs/0/polled/xhr?uid=ann";
+    assert_eq!(post(address, poll, "").await.1, "o\n");
+    assert_eq!(server.push(&ann(), Event::new("mail/new", &1)).await.unwrap().sessions, 0);
+    assert!(!server.users().is_online(&ann()));
+    let send = "/sockjs/0/polled/xhr_send?uid=ann";
+    let hello = "[\"[[\\\"chsk/hello\\\",{\\\"csrf\\\":\\\"tok\\\"}],null]\"]";
+    assert_eq!(post(address, send, hello).await.0, 204);
+    let first = post(address, poll, "").await.1;
+    assert_eq!(first, "a[\"[[\\\"chsk/handshake\\\",[\\\"ann\\\",null,\\\"secret\\\"]],null]\"]\n");
+    assert!(server.users().is_online(&ann()));
+    assert_eq!(server.push(&ann(), Event::new("mail/new", &2)).await.unwrap().sessions, 1);
+    assert_eq!(post(address, poll, "").await.1, "a[\"[[[\\\"mail/new\\\",2]],null]\"]\n");
+
+    let wrong = "/sockjs/0/wrong/xhr?uid=bob";
+    assert_eq!(post(address, wrong, "").await.1, "o\n");
+    let bad = hello.replace("tok", "bad");
+    assert_eq!(post(address, "/sockjs/0/wrong/xhr_send?uid=bob", &bad).await.0, 204);
+    assert_eq!(post(address, wrong, "").await.1, "c[1008,\"Bad CSRF token\"]\n");
+
+    let mut raw = Client::connect(address, "/sockjs/websocket?uid=cid").await;
+    raw.send("[[\"test/echo\",1],1]").await;
+    assert_eq!(raw.close().await, (1008, "Bad CSRF token".to_owned()));
+    let mut raw = Client::connect(address, "/sockjs/websocket?uid=cid").await;
+    raw.send("[[\"chsk/hello\",{\"csrf\":\"tok\"}],null]").await;
+    assert_eq!(raw.text().await, "[[\"chsk/handshake\",[\"cid\",null,\"secret\"]],null]");
+}
+
+#[tokio::test]
 async fn a_wrong_token_or_another_first_word_ends_the_session() {
     let (server, address) = start(guarded()).await;
     for first in ["[[\\\"chsk/hello\\\",{\\\"csrf\\\":\\\"bad\\\"}],null]", "[[\\\"test/echo\\\",1],1]"] {
