@@ -1,9 +1,12 @@
 // The real sockjs-client in Chromium, each transport forced, from the server's own origin and from another.
 import assert from "node:assert/strict";
-import { readFile } from "node:fs/promises";
+import { mkdtemp, readFile, rm, writeFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import { createRequire } from "node:module";
+import os from "node:os";
+import path from "node:path";
 import { after, before, describe, test } from "node:test";
+import { pathToFileURL } from "node:url";
 import { chromium } from "playwright-core";
 import { opener, scenarios } from "./scenarios.mjs";
 import { startServer } from "./stage.mjs";
@@ -121,6 +124,34 @@ for (const profile of ["current", "0.3.3"]) {
     }
   });
 }
+
+/** What the client tries on a page from a file, whose origin is `null`. */
+const FROM_A_FILE = ["websocket", "eventsource", "iframe-eventsource", "iframe-htmlfile", "jsonp-polling"];
+
+describe("a page from a file, current bytes", { concurrency: 4 }, () => {
+  let server;
+  let folder;
+  before(async () => {
+    server = await startServer();
+    folder = await mkdtemp(path.join(os.tmpdir(), "tsugi-page-"));
+    await writeFile(path.join(folder, "page.html"), "<!doctype html>");
+  });
+  after(async () => {
+    await server?.stop();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  for (const transport of FROM_A_FILE) {
+    test(transport, { timeout: 120_000 }, async () => {
+      const page = await pageOf(pathToFileURL(path.join(folder, "page.html")).href);
+      assert.equal(await page.evaluate(() => window.origin), "null");
+      for (const name of Object.keys(scenarios).filter((name) => !name.includes("round trips"))) {
+        await page.evaluate((how) => window.play(...how), [name, server.url, transport]);
+      }
+      await page.context().close();
+    });
+  }
+});
 
 test("a page of a foreign origin gets nowhere where origins are not open", async () => {
   const server = await startServer();
