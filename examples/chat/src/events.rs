@@ -46,6 +46,8 @@ enum Denied {
     Text(#[from] TextError),
     #[error("this message has no proper key")]
     Key,
+    #[error("you are talking too fast; wait a moment and try again")]
+    TooFast,
     #[error("there are too many open codes; try again in some minutes")]
     NoCode,
     #[error(transparent)]
@@ -63,6 +65,7 @@ impl IntoFailure for Denied {
             Self::Text(TextError::Control) => "unprintable",
             Self::Text(_) => "too-long",
             Self::Key => Failure::BAD_DATA,
+            Self::TooFast => "too-fast",
             Self::Store(StoreError::Db(DbError::NameTaken | DbError::RoomTaken)) => "taken",
             Self::Store(StoreError::Db(DbError::NoRoom | DbError::NoPerson)) => "not-found",
             Self::Store(StoreError::Db(DbError::TooManyRooms)) | Self::NoCode => "too-many",
@@ -109,6 +112,9 @@ async fn say(
 ) -> Result<Data<Message>, Denied> {
     if say.key.is_empty() || say.key.len() > limits::KEY {
         return Err(Denied::Key);
+    }
+    if !app.pace.allows(person, Instant::now()) {
+        return Err(Denied::TooFast);
     }
     let draft = Draft { person, room: say.room, text: text::message(&say.text)?, key: say.key, at: now() };
     match app.store.ask(move |db| db.say(&draft)).await? {

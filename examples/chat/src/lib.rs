@@ -7,6 +7,7 @@ pub mod devices;
 pub mod events;
 pub mod limits;
 pub mod online;
+pub mod pace;
 pub mod secret;
 pub mod store;
 pub mod text;
@@ -14,6 +15,7 @@ pub mod web;
 
 use axum::Router;
 use devices::Codes;
+use pace::Pace;
 use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 use store::Store;
@@ -26,6 +28,8 @@ pub struct App {
     pub store: Store,
     /// Codes that let another device in.
     pub codes: Arc<Codes>,
+    /// How fast everybody talks.
+    pub pace: Arc<Pace>,
 }
 
 /// The whole application, and the channel server that is to be shut down before the web server.
@@ -33,7 +37,7 @@ pub struct App {
 /// # Errors
 /// When the channel server's configuration is wrong, which would be a mistake of this program.
 pub fn app(store: Store) -> Result<(Router, Server), tsugi::ConfigError> {
-    let app = App { store, codes: Arc::default() };
+    let app = App { store, codes: Arc::default(), pace: Arc::default() };
     let server = Server::builder()
         .identify_async({
             let app = app.clone();

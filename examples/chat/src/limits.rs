@@ -16,6 +16,10 @@ pub const TEXT: usize = 2000;
 pub const NAME: usize = 40;
 /// People who are listed as online; beyond that the page shows a number.
 pub const ONLINE: usize = 500;
+/// Messages that one person may send at once, and each second in the long run.
+pub const BURST: u64 = 60;
+/// See [`BURST`].
+pub const PER_SECOND: u64 = 2;
 /// Bytes of the key that a page gives a message.
 pub const KEY: usize = 64;
 

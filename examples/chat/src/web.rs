@@ -8,7 +8,7 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use axum::{Json, Router};
-use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, SET_COOKIE};
+use http::header::{CACHE_CONTROL, CONTENT_TYPE, COOKIE, ORIGIN, SET_COOKIE};
 use http::{HeaderMap, HeaderValue, StatusCode};
 use serde::{Deserialize, Serialize};
 use std::sync::Arc;
@@ -130,9 +130,13 @@ struct LogIn {
 }
 
 /// A new person. JSON only, which no page of another origin can send unasked.
-async fn log_in(State((app, _)): Shared, Json(LogIn { name }): Json<LogIn>) -> Result<Response, Denied> {
+async fn log_in(
+    State((app, _)): Shared,
+    headers: HeaderMap,
+    Json(LogIn { name }): Json<LogIn>,
+) -> Result<Response, Denied> {
     let (name, token) = (text::name(&name)?, secret::token()?);
-    let set = set_cookie(&token, COOKIE_AGE);
+    let set = set_cookie(&token, COOKIE_AGE, &headers);
     let person = app.store.ask(move |db| db.add_person(&name, &token, now())).await?;
     Ok(([(SET_COOKIE, set)], Json(person)).into_response())
 }
@@ -143,10 +147,14 @@ struct Join {
 }
 
 /// Another device of somebody who gave it a code.
-async fn join(State((app, _)): Shared, Json(Join { code }): Json<Join>) -> Result<Response, Denied> {
+async fn join(
+    State((app, _)): Shared,
+    headers: HeaderMap,
+    Json(Join { code }): Json<Join>,
+) -> Result<Response, Denied> {
     let id = app.codes.redeem(&code, Instant::now()).ok_or(Denied::Code)?;
     let token = secret::token()?;
-    let set = set_cookie(&token, COOKIE_AGE);
+    let set = set_cookie(&token, COOKIE_AGE, &headers);
     let person = app.store.ask(move |db| db.add_login(id, &token, now()).and_then(|()| db.person(id))).await?;
     Ok(([(SET_COOKIE, set)], Json(person)).into_response())
 }
@@ -168,17 +176,19 @@ async fn log_out(State((app, server)): Shared, headers: HeaderMap) -> Result<Res
     {
         tracing::error!(%error, "a channel stays open after logging out");
     }
-    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, set_cookie("", 0))]).into_response())
+    Ok((StatusCode::NO_CONTENT, [(SET_COOKIE, set_cookie("", 0, &headers))]).into_response())
 }
 
 fn user_id(person: &Person) -> UserId {
     person.id.to_string().into()
 }
 
-/// Out of reach of scripts, and not sent along from other sites. Not `Secure`, because the example runs without TLS;
-/// behind TLS, add it.
-fn set_cookie(token: &str, age: u32) -> String {
-    format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}")
+/// Out of reach of scripts, and not sent along from other sites; only over https when the page came over it, which its
+/// browser says.
+fn set_cookie(token: &str, age: u32, asked: &HeaderMap) -> String {
+    let https = asked.get(ORIGIN).is_some_and(|origin| origin.as_bytes().starts_with(b"https://"));
+    let secure = if https { "; Secure" } else { "" };
+    format!("{COOKIE_NAME}={token}; HttpOnly; SameSite=Strict; Path=/; Max-Age={age}{secure}")
 }
 
 fn cookie(headers: &HeaderMap) -> Option<&str> {

@@ -134,3 +134,14 @@ async fn the_channel_is_for_those_who_logged_in() {
     let packet = json(&handshake);
     assert_eq!((&packet[0][0], &packet[0][1][0]), (&Value::from("chsk/handshake"), &Value::from(me)));
 }
+
+#[tokio::test]
+async fn a_cookie_that_was_given_over_https_stays_there() {
+    let chat = start().await;
+    let body = r#"{"name":"Zoe"}"#;
+    let over_https = Request::post("/api/login").header("content-type", "application/json");
+    let response = chat.send(over_https.header("origin", "https://chat.example"), body).await;
+    assert!(response.headers()["set-cookie"].to_str().unwrap().ends_with("; Secure"));
+    let plain = chat.post("/api/login", r#"{"name":"Yan"}"#).await;
+    assert!(!plain.headers()["set-cookie"].to_str().unwrap().contains("Secure"));
+}
