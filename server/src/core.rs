@@ -4,9 +4,10 @@ use crate::broker::Broker;
 use crate::config::Config;
 use crate::error::Refusal;
 use crate::handler::Context;
-use crate::hub::Hub;
+use crate::hub::{Hub, Removed};
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Wire};
+use crate::metrics::Counters;
 use crate::peer::{Gate, Peer};
 use crate::router::Router;
 use crate::service::guard::Guard;
@@ -33,6 +34,7 @@ pub(crate) struct Core {
     pub(crate) hub: Hub,
     pub(crate) users: Users,
     pub(crate) topics: Topics,
+    pub(crate) counters: Counters,
     pub(crate) broker: Arc<dyn Broker>,
     /// This node's number, part of every session id.
     pub(crate) node: u32,
@@ -70,6 +72,7 @@ impl Core {
             tasks: TaskTracker::new(),
             router,
             hub: Hub::default(),
+            counters: Counters::default(),
             users: Users::new(),
             broker,
             node,
@@ -114,6 +117,7 @@ impl Core {
         let peer = Peer::new(self, cell, wire, kit, context, address, gate);
         self.topics.open(peer.number);
         self.hub.insert(&peer);
+        self.counters.opened.add(1);
         Ok(peer)
     }
 
@@ -149,7 +153,9 @@ impl Core {
 
     /// A session has ended: nothing of it stays.
     pub(crate) fn forget(&self, peer: &Arc<Peer>) {
-        self.hub.remove(peer);
+        if self.hub.remove(peer) == Removed::Now {
+            self.counters.closed.add(1);
+        }
         let empty = self.topics.close(peer.number);
         if !empty.is_empty() {
             let broker = Arc::clone(&self.broker);

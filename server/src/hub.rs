@@ -18,6 +18,14 @@ const SHARDS: usize = 16;
 /// Whose client: the same client id of two users is two clients.
 pub(crate) type ClientKey = (Option<UserId>, ClientId);
 
+/// Whether a session was there to be removed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Removed {
+    Now,
+    /// It never was registered, or is gone already.
+    Before,
+}
+
 /// Every session of this node, by each name it can be asked for.
 ///
 /// Locks are held to look up, insert or take a copy of a list of handles; never while anything is sent, and one at a time.
@@ -100,9 +108,9 @@ impl Hub {
         }
     }
 
-    pub(crate) fn remove(&self, peer: &Arc<Peer>) {
+    pub(crate) fn remove(&self, peer: &Arc<Peer>) -> Removed {
         if self.by_number.shard(&peer.number).write().remove(&peer.number).is_none() {
-            return;
+            return Removed::Before;
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
         if peer.wire == Wire::Tsugi {
@@ -112,6 +120,7 @@ impl Hub {
         if let Some(user) = peer.user() {
             self.by_user.drop_one(user, peer);
         }
+        Removed::Now
     }
 
     /// Sessions of this node.

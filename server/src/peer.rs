@@ -175,6 +175,7 @@ impl Peer {
     fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
         let sent = with(&self.owner(), |session, now| session.send(now, item));
         if let Err(SendError::Full(_)) = sent {
+            self.core.counters.overflows.add(1);
             tracing::warn!(target: "tsugi", client = %self.client(), "a client reads too slowly: queue full, dropped with 3002");
         }
         sent
@@ -272,6 +273,7 @@ impl Peer {
 
     /// What cannot be decoded ends the connection, not the session: what waits for the client still does.
     fn refuse_message(self: &Arc<Self>, error: &DecodeError) {
+        self.core.counters.undecodable.add(1);
         tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message: connection closed");
         let code = match error {
             DecodeError::Form { .. } => CloseCode::UNSUPPORTED,
@@ -288,6 +290,7 @@ impl Peer {
                 self.handle_reserved(id, data, responder).await;
             }
             Received::Event { id, data, .. } => {
+                self.core.counters.received.add(1);
                 let concurrency = self.core.router.concurrency(&id);
                 let codec = Arc::clone(&self.kit().codec);
                 let call = Call::received(Arc::clone(&self.context), id.clone(), data, codec, responder);
@@ -322,6 +325,7 @@ impl Peer {
         }
         let known = data.is_none() && matches!(id.as_str(), event::PING | event::PONG);
         if !known {
+            self.core.counters.reserved.add(1);
             tracing::info!(target: "tsugi", client = %self.client(), event = %id, "reserved event of a client refused");
             if let Some(responder) = responder {
                 let text = "events in the namespace chsk belong to the protocol";
@@ -418,6 +422,7 @@ impl Peer {
 
     /// The client will not get something that was sent to it.
     pub(crate) fn tell_gap(self: &Arc<Self>, gap: Value) {
+        self.core.counters.gaps.add(1);
         tracing::info!(target: "tsugi", client = %self.client(), ?gap, "gap");
         self.work.lock().jobs.push_back(Job::News(event::GAP, gap));
         Arc::clone(self).readable();

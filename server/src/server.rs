@@ -11,6 +11,7 @@ use crate::handle::{Commands, Server};
 use crate::hub::deliver;
 use crate::identity::{ConnectRequest, Identity};
 use crate::kit::Kit;
+use crate::metrics::Metrics;
 use crate::peer::Peer;
 use crate::router::Router;
 use crate::service::guard::Guard;
@@ -92,6 +93,13 @@ impl Server {
         let opener = EventOpener::new(self.core());
         opener.check()?;
         SockJs::new(Arc::new(opener), config)
+    }
+
+    /// What this node has counted since it was built; see [`Metrics`].
+    #[must_use]
+    pub fn metrics(&self) -> Metrics {
+        let core = self.core();
+        core.counters.snapshot(core.hub.count(), core.guard.refused())
     }
 
     /// Sessions of this node, those included that are between two connections.
@@ -343,6 +351,7 @@ impl Core {
                     tracing::error!(target: "tsugi", event = %event.id, %error, "an event could not be written");
                     0
                 });
+                self.counters.pushed.add(sessions);
                 Delivery { sessions }
             }
             Command::Close(close) => {

@@ -7,7 +7,7 @@ use crate::identity::{ConnectRequest, Identity};
 use http::StatusCode;
 use http::header::{HOST, ORIGIN, REFERER};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use subtle::ConstantTimeEq;
 
 /// What kind of request it is, as far as the guard cares.
@@ -45,6 +45,7 @@ pub(crate) struct Guard {
     max_handshakes: usize,
     handshakes: AtomicUsize,
     closing: AtomicBool,
+    refused: AtomicU64,
     /// Seconds that a refused client should wait.
     retry_after: &'static str,
 }
@@ -61,7 +62,20 @@ impl Drop for Place {
 impl Guard {
     pub(crate) fn new(access: Access, hooks: Hooks, max_handshakes: usize) -> Arc<Self> {
         let handshakes = AtomicUsize::new(0);
-        Arc::new(Self { access, hooks, max_handshakes, handshakes, closing: AtomicBool::new(false), retry_after: "2" })
+        Arc::new(Self {
+            access,
+            hooks,
+            max_handshakes,
+            handshakes,
+            closing: AtomicBool::new(false),
+            refused: AtomicU64::new(0),
+            retry_after: "2",
+        })
+    }
+
+    /// How many requests were refused.
+    pub(crate) fn refused(&self) -> u64 {
+        self.refused.load(Ordering::Relaxed)
     }
 
     /// From now on everything is refused with 503.
@@ -90,6 +104,7 @@ impl Guard {
     pub(crate) async fn admit(&self, request: Arc<ConnectRequest>, kind: Kind) -> Result<Admitted, Refusal> {
         let admitted = self.judge(request, kind).await;
         if let Err(refusal) = &admitted {
+            self.refused.fetch_add(1, Ordering::Relaxed);
             tracing::info!(target: "tsugi", status = refusal.status().as_u16(), why = refusal.text(), "request refused");
         }
         admitted

@@ -35,22 +35,29 @@ const ARROWS: [(&str, &[&str]); 18] = [
 ];
 
 /// The rest of tier 2 and the top, which use so much that a table of their own reads better.
-const UPPER: [(&str, &[&str]); 10] = [
+const UPPER: [(&str, &[&str]); 11] = [
     ("kit", &[]),
     ("fuzzing", &["service"]),
     // A peer and the core it belongs to know each other: the core finds peers, a peer asks the core's router.
     ("peer", &["core", "hello", "kit", "session", "handler", "reply", "service", "users"]),
     ("hello", &["kit"]),
+    ("metrics", &[]),
     ("hub", &["kit", "peer"]),
-    ("core", &["broker", "handle", "handler", "hub", "kit", "peer", "router", "service", "session", "topics", "users"]),
+    (
+        "core",
+        &[
+            "broker", "handle", "handler", "hub", "kit", "metrics", "peer", "router", "service", "session", "topics",
+            "users",
+        ],
+    ),
     ("chsk", &["carrier", "core", "hello", "kit", "peer", "reply", "service", "session"]),
     ("sockjs", &["core", "kit", "peer", "service", "session"]),
     ("shutdown", &["core"]),
     (
         "server",
         &[
-            "broker", "chsk", "core", "handle", "hub", "kit", "peer", "router", "service", "shutdown", "sockjs",
-            "topics", "users",
+            "broker", "chsk", "core", "handle", "hub", "kit", "metrics", "peer", "router", "service", "shutdown",
+            "sockjs", "topics", "users",
         ],
     ),
 ];

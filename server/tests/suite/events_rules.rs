@@ -465,3 +465,29 @@ async fn w23_after_thousands_of_connects_and_disconnects_nothing_is_left_and_a_b
     assert_eq!(server.broadcast(Event::new("srv/all", &1)).await.unwrap().sessions, 1);
     assert_eq!(stays.text().await, "[[[:srv/all 1]] nil]");
 }
+
+#[tokio::test]
+async fn the_server_counts_what_operators_ask_for() {
+    let times = Times::default().expire(Duration::ZERO).grace_websocket(Duration::ZERO);
+    let out = |request: &tsugi::ConnectRequest| request.param("out").map(|_| tsugi::Refusal::forbidden());
+    let server = builder().times(times).reject(out).build().unwrap();
+    let address = serve_events(&server).await;
+    assert_eq!(server.metrics(), tsugi::Metrics::default());
+    let mut client = Client::connect(address, "/chsk?client-id=a&uid=u").await;
+    client.text().await;
+    assert_eq!(server.broadcast(Event::new("srv/all", &1)).await.unwrap().sessions, 1);
+    client.text().await;
+    client.send("[[:test/echo 1] \"a\"]").await;
+    client.text().await;
+    client.send("[[:chsk/made-up 1] \"b\"]").await;
+    client.text().await;
+    client.send("[[[").await;
+    assert_eq!(client.close().await.0, 1007);
+    assert_eq!(get(address, "/chsk?client-id=b&out=1").await.status, 403);
+    eventually(|| server.sessions() == 0).await;
+    let seen = server.metrics();
+    assert_eq!((seen.sessions, seen.sessions_opened, seen.sessions_closed), (0, 1, 1));
+    assert_eq!((seen.events_received, seen.events_pushed), (1, 1));
+    assert_eq!((seen.reserved, seen.undecodable, seen.requests_refused), (1, 1, 1));
+    assert_eq!((seen.queue_overflows, seen.gaps), (0, 0));
+}
