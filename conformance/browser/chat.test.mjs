@@ -131,7 +131,8 @@ test("another device of a person joins with a code, once", () =>
     };
     const phone = await join();
     await badge(phone, "live");
-    assert.equal(await phone.textContent("#me-name"), "Ann");
+    // The badge is live with the connection; names come with the first reply.
+    await phone.locator("#me-name", { hasText: "Ann" }).waitFor();
     assert.equal(await phone.textContent("#online-count"), "1");
     const thief = await join();
     await thief.locator("#join-problem", { hasText: "not valid" }).waitFor();

@@ -24,7 +24,10 @@ const BUFFER_MS = 50;
 export async function startProxy(mode, port, cutMs = 1000) {
   const proxy = { mode };
   const open = new Set();
+  let stopped = false;
   const server = net.createServer((client) => {
+    // One that was accepted while the proxy stopped would keep it open for ever.
+    if (stopped) return client.destroy();
     const upstream = net.connect(port, "127.0.0.1");
     for (const [one, other] of [[client, upstream], [upstream, client]]) {
       open.add(one);
@@ -48,9 +51,11 @@ export async function startProxy(mode, port, cutMs = 1000) {
   await once(server, "listening");
   proxy.url = `http://127.0.0.1:${server.address().port}`;
   proxy.stop = async () => {
+    stopped = true;
+    const closed = once(server, "close");
     server.close();
     for (const socket of open) socket.destroy();
-    await once(server, "close");
+    await closed;
   };
   return proxy;
 }

@@ -26,7 +26,10 @@ export async function start(name, args, pattern) {
   });
   const stop = async () => {
     child.kill("SIGTERM");
+    const late = setTimeout(() => child.kill("SIGKILL"), 20_000);
     await ended;
+    clearTimeout(late);
+    if (child.signalCode === "SIGKILL") throw new Error(`${name} did not end within 20 s of SIGTERM`);
   };
   return { found, stop };
 }
