@@ -526,14 +526,12 @@ var PollCarrier = class extends Carrier {
 		if (this.done || this.#poll !== poll) return;
 		this.#poll = void 0;
 		this.#receive(packets);
-		if (this.done || this.#fenced) return;
-		if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.#pause();
-		else this.#startPoll();
-	}
-	#pause() {
-		this.host.environment.after(PAUSE_MS, () => {
-			if (!this.done && !this.#poll && !this.#fenced) this.#startPoll();
-		});
+		if (this.done) return;
+		const next = () => {
+			if (!this.#poll && !this.#fenced) this.#startPoll();
+		};
+		if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.within(PAUSE_MS, next);
+		else next();
 	}
 	#pump() {
 		while (this.#terms && !this.done && !this.#quiet && this.#posting.length === 0 && this.#queue.length > 0) {
@@ -689,6 +687,8 @@ var WebSocketCarrier = class extends Carrier {
 	#socket;
 	#terms;
 	#heardAt = 0;
+	/** A ping waits for its answer. */
+	#asked = false;
 	start(handshakeTimeoutMs) {
 		const late = () => this.fail("timeout", "no handshake in time");
 		this.within(handshakeTimeoutMs, late);
@@ -721,22 +721,22 @@ var WebSocketCarrier = class extends Carrier {
 	/** Asks whether anyone is there, without waiting for silence. */
 	probe() {
 		const terms = this.#terms;
-		if (!terms || this.done) return;
-		const askedAt = this.host.environment.now();
+		if (!terms || this.done || this.#asked) return;
+		this.#asked = true;
 		const slot = terms.session === void 0 ? "000000" : PING_SLOT;
-		this.#write(this.host.codec.encode({
-			id: "chsk/ws-ping",
-			data: void 0,
-			slot
-		}));
 		this.within(terms.pingTimeoutMs, () => {
-			if (this.#heardAt > askedAt) this.#listenFor(terms.pingMs);
+			if (!this.#asked) this.#listenFor(terms.pingMs);
 			else this.end({
 				reason: "timeout",
 				code: NO_PONG,
 				message: "no answer to a ping"
 			}, NO_PONG);
 		});
+		this.#write(this.host.codec.encode({
+			id: "chsk/ws-ping",
+			data: void 0,
+			slot
+		}));
 	}
 	#listen(socket) {
 		this.#socket = socket;
@@ -750,6 +750,7 @@ var WebSocketCarrier = class extends Carrier {
 	#message(data) {
 		if (this.done) return;
 		this.#heardAt = this.host.environment.now();
+		this.#asked = false;
 		if (typeof data !== "string") return this.fail("bad-frame", "a binary message");
 		const packets = this.decode(data);
 		if (packets) this.host.receive(this, packets);
@@ -841,7 +842,8 @@ var Connection = class {
 		this.#connect();
 	}
 	send(id, data) {
-		this.#dispatch(this.#parcel(id, data, null));
+		const parcel = this.#parcel(id, data, null);
+		this.#live?.send(parcel);
 	}
 	request(id, data, options) {
 		const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
@@ -851,7 +853,7 @@ var Connection = class {
 			const slot = this.#nextSlot();
 			const parcel = this.#parcel(id, data, slot);
 			const reply = this.#pending.add(slot, timeoutMs, signal);
-			this.#dispatch(parcel);
+			this.#live?.send(parcel);
 			return reply;
 		} catch (error) {
 			return Promise.reject(asRequestError(error));
@@ -912,8 +914,7 @@ var Connection = class {
 	#connect() {
 		const transport = this.#path.first();
 		if (!transport) return this.#end({ reason: "no-transport" });
-		this.#change(this.#connecting(transport));
-		this.#withToken(() => this.#open(transport));
+		if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
 	}
 	#connecting(transport) {
 		return {
@@ -1050,6 +1051,7 @@ var Connection = class {
 	}
 	/** The server has taken this carrier: from now on events travel on it. */
 	#adopt(carrier, terms, resumed) {
+		if (carrier !== this.#candidate) return;
 		const before = this.#live;
 		if (before) this.#outbox.unshift(...before.drain());
 		before?.close();
@@ -1106,9 +1108,7 @@ var Connection = class {
 				...this.#user,
 				resumed: false
 			});
-			return true;
-		}
-		carrier.fail("session-gone");
+		} else carrier.fail("session-gone");
 		return true;
 	}
 	#planClimb() {
@@ -1132,8 +1132,7 @@ var Connection = class {
 		if (this.#live) this.#climbLost(verdict);
 		else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !this.#isFinal(loss)) {
 			this.#path.webSocketFailed(verdict);
-			this.#change(this.#connecting("poll"));
-			this.#open("poll");
+			if (this.#change(this.#connecting("poll"))) this.#open("poll");
 		} else {
 			if (carrier.transport === "poll") this.#path.pollFailed();
 			this.#failed(loss);
@@ -1150,8 +1149,8 @@ var Connection = class {
 		this.#outbox.unshift(...carrier.drain());
 		this.#candidate?.close();
 		this.#candidate = void 0;
-		const young = this.environment.now() - this.#openedAt < GOOD_MS;
-		if (carrier.transport === "ws") this.#path.webSocketLost(young);
+		const openMs = this.environment.now() - this.#openedAt;
+		if (carrier.transport === "ws") this.#path.webSocketLost(openMs < GOOD_MS);
 		this.#noteGood();
 		this.#forget(loss);
 		this.#failed(loss);
@@ -1219,29 +1218,25 @@ var Connection = class {
 		this.environment.cancel(this.#climbTimer);
 		this.acknowledge();
 		const live = this.#live;
-		const candidate = this.#candidate;
+		if (live) this.#outbox.unshift(...live.drain());
+		this.#candidate?.close(code, reason);
+		live?.close(code, reason);
 		this.#live = void 0;
 		this.#candidate = void 0;
-		if (live) this.#outbox.unshift(...live.drain());
-		candidate?.close(code, reason);
-		live?.close(code, reason);
 		if (this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
 	}
 	#wake(what) {
 		if (what === "online") this.#path.networkChanged();
 		const { state } = this;
 		const live = this.#live;
-		if (state.status === "waiting") if (what === "offline") this.#change({
-			...state,
-			offline: true
-		});
-		else this.#wakeUp(state);
-		else if (live instanceof WebSocketCarrier) live.probe();
+		if (state.status === "waiting") {
+			if (what === "offline") this.#change({
+				...state,
+				offline: true
+			});
+			else if (state.reason !== "busy") this.#wait(Math.round(this.environment.random() * WAKE_MS), state);
+		} else if (live instanceof WebSocketCarrier) live.probe();
 		else if (what === "online") this.#climb();
-	}
-	#wakeUp(state) {
-		if (state.reason === "busy") return;
-		this.#wait(Math.round(this.environment.random() * WAKE_MS), state);
 	}
 	#nextSlot() {
 		this.#slots += 1;
@@ -1273,13 +1268,12 @@ var Connection = class {
 			slot
 		};
 	}
-	#dispatch(parcel) {
-		this.#live?.send(parcel);
-	}
+	/** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */
 	#change(now) {
 		const before = this.state;
 		this.state = now;
 		this.#events.tell(STATE, now, before);
+		return this.state === now;
 	}
 };
 //#endregion

@@ -72,7 +72,8 @@ export class Connection implements Host {
   // Commands.
 
   send(id: string, data: unknown): void {
-    this.#dispatch(this.#parcel(id, data, null));
+    const parcel = this.#parcel(id, data, null);
+    this.#live?.send(parcel);
   }
 
   request(id: string, data: unknown, options: RequestOptions): Promise<unknown> {
@@ -85,7 +86,7 @@ export class Connection implements Host {
       const parcel = this.#parcel(id, data, slot);
       // Waits before it is sent: the reply cannot come too early, and a failure to send removes it again.
       const reply = this.#pending.add(slot, timeoutMs, signal);
-      this.#dispatch(parcel);
+      this.#live?.send(parcel);
       return reply;
     } catch (error) {
       return Promise.reject(asRequestError(error));
@@ -155,8 +156,7 @@ export class Connection implements Host {
   #connect(): void {
     const transport = this.#path.first();
     if (!transport) return this.#end({ reason: "no-transport" });
-    this.#change(this.#connecting(transport));
-    this.#withToken(() => this.#open(transport));
+    if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
   }
 
   #connecting(transport: Transport): State {
@@ -268,6 +268,8 @@ export class Connection implements Host {
 
   /** The server has taken this carrier: from now on events travel on it. */
   #adopt(carrier: Carrier, terms: Terms, resumed: boolean): void {
+    // A handler that was told of a gap may have closed.
+    if (carrier !== this.#candidate) return;
     const before = this.#live;
     if (before) this.#outbox.unshift(...before.drain());
     before?.close();
@@ -318,9 +320,7 @@ export class Connection implements Host {
     if (this.#terms.session === undefined) {
       this.#user = { user: handshake.user, data: handshake.data };
       if (this.state.status === "open") this.#change({ ...this.state, ...this.#user, resumed: false });
-      return true;
-    }
-    carrier.fail("session-gone");
+    } else carrier.fail("session-gone");
     return true;
   }
 
@@ -350,8 +350,7 @@ export class Connection implements Host {
     if (this.#live) this.#climbLost(verdict);
     else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !this.#isFinal(loss)) {
       this.#path.webSocketFailed(verdict);
-      this.#change(this.#connecting("poll"));
-      this.#open("poll");
+      if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
       if (carrier.transport === "poll") this.#path.pollFailed();
       this.#failed(loss);
@@ -370,8 +369,8 @@ export class Connection implements Host {
     this.#outbox.unshift(...carrier.drain());
     this.#candidate?.close();
     this.#candidate = undefined;
-    const young = this.environment.now() - this.#openedAt < GOOD_MS;
-    if (carrier.transport === "ws") this.#path.webSocketLost(young);
+    const openMs = this.environment.now() - this.#openedAt;
+    if (carrier.transport === "ws") this.#path.webSocketLost(openMs < GOOD_MS);
     this.#noteGood();
     this.#forget(loss);
     this.#failed(loss);
@@ -436,12 +435,12 @@ export class Connection implements Host {
     this.environment.cancel(this.#climbTimer);
     this.acknowledge();
     const live = this.#live;
-    const candidate = this.#candidate;
+    if (live) this.#outbox.unshift(...live.drain());
+    // No closed carrier tells of its loss.
+    this.#candidate?.close(code, reason);
+    live?.close(code, reason);
     this.#live = undefined;
     this.#candidate = undefined;
-    if (live) this.#outbox.unshift(...live.drain());
-    candidate?.close(code, reason);
-    live?.close(code, reason);
     if (this.#terms.session === undefined) this.#forget({ reason: "reconnect" });
   }
 
@@ -453,17 +452,12 @@ export class Connection implements Host {
     const live = this.#live;
     if (state.status === "waiting") {
       if (what === "offline") this.#change({ ...state, offline: true });
-      else this.#wakeUp(state);
+      // A server that named a time meant it.
+      else if (state.reason !== "busy") this.#wait(Math.round(this.environment.random() * WAKE_MS), state);
     } else if (live instanceof WebSocketCarrier) {
       // The network may be another one, on which this socket is dead without a sign.
       live.probe();
     } else if (what === "online") this.#climb();
-  }
-
-  #wakeUp(state: State & { status: "waiting" }): void {
-    // A server that named a time meant it.
-    if (state.reason === "busy") return;
-    this.#wait(Math.round(this.environment.random() * WAKE_MS), state);
   }
 
   // Sending.
@@ -495,13 +489,11 @@ export class Connection implements Host {
     return { text, slot };
   }
 
-  #dispatch(parcel: Parcel): void {
-    this.#live?.send(parcel);
-  }
-
-  #change(now: State): void {
+  /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */
+  #change(now: State): boolean {
     const before = this.state;
     this.state = now;
     this.#events.tell(STATE, now, before);
+    return this.state === now;
   }
 }

@@ -254,6 +254,49 @@ describe("W15: coming back", () => {
   });
 });
 
+describe("closed by a handler", () => {
+  const nothingIsLeft = async () => {
+    await world.advance(600_000);
+    expect(client.state).toMatchObject({ status: "closed", reason: "closed" });
+    expect(world.alarms).toBe(0);
+  };
+
+  it("that is told of a new attempt, opens nothing", async () => {
+    await startOpen();
+    client.onState(({ status }) => status === "connecting" && client.close());
+    world.socket.ends();
+    await nothingIsLeft();
+    expect(world.sockets).toHaveLength(1);
+  });
+
+  it("that is told of polling, asks nothing", async () => {
+    start();
+    client.onState(({ status }) => status === "connecting" && client.close());
+    world.socket.ends();
+    await nothingIsLeft();
+    expect(world.requests).toHaveLength(0);
+  });
+
+  it("that is told of a gap, does not open after all", async () => {
+    await startOpen();
+    client.onGap(() => client.close());
+    world.socket.ends();
+    await world.advance(1000);
+    world.socket.says(handshake(), welcome("new", 1, "expired"));
+    expect(states.at(-1)).toBe("closed ");
+    await nothingIsLeft();
+  });
+
+  it("while polls are answered at once with nothing, leaves no timer", async () => {
+    await startPolling();
+    world.open("GET").answer([[], null]);
+    await world.settle();
+    client.close();
+    await world.settle();
+    expect(world.alarms).toBe(0);
+  });
+});
+
 describe("requests", () => {
   it("W13: time out by the clock, whatever happens to the connection", async () => {
     await startOpen();
@@ -337,6 +380,29 @@ describe("keep-alive", () => {
     await startOpen();
     world.happens("online");
     expect(world.socket.sent.at(-1)).toEqual([["chsk/ws-ping"], 0]);
+  });
+
+  it("asked again before it is answered, a dead connection gets no more time", async () => {
+    await startOpen();
+    world.happens("online");
+    await world.advance(3000);
+    world.happens("visible");
+    await world.advance(2000);
+    expect(world.socket.closed).toMatchObject({ code: 3001 });
+  });
+
+  it("asked again after an answer, asks again", async () => {
+    await startOpen();
+    world.happens("online");
+    world.socket.says(["pong", 0]);
+    await world.advance(3000);
+    world.happens("visible");
+    expect(world.socket.sent.slice(1)).toEqual([
+      [["chsk/ws-ping"], 0],
+      [["chsk/ws-ping"], 0],
+    ]);
+    await world.advance(5000);
+    expect(world.socket.closed).toMatchObject({ code: 3001 });
   });
 
   it("answers the server's ping", async () => {

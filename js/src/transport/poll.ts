@@ -102,15 +102,13 @@ export class PollCarrier extends Carrier {
     if (this.done || this.#poll !== poll) return;
     this.#poll = undefined;
     this.#receive(packets);
-    if (this.done || this.#fenced) return;
-    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.#pause();
-    else this.#startPoll();
-  }
-
-  #pause(): void {
-    this.host.environment.after(PAUSE_MS, () => {
-      if (!this.done && !this.#poll && !this.#fenced) this.#startPoll();
-    });
+    if (this.done) return;
+    const next = () => {
+      if (!this.#poll && !this.#fenced) this.#startPoll();
+    };
+    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething))
+      this.within(PAUSE_MS, next);
+    else next();
   }
 
   #pump(): void {

@@ -13,6 +13,8 @@ export class WebSocketCarrier extends Carrier {
   #socket: WebSocketLike | undefined;
   #terms: Terms | undefined;
   #heardAt = 0;
+  /** A ping waits for its answer. */
+  #asked = false;
 
   override start(handshakeTimeoutMs: number): void {
     const late = () => this.fail("timeout", "no handshake in time");
@@ -52,14 +54,16 @@ export class WebSocketCarrier extends Carrier {
   /** Asks whether anyone is there, without waiting for silence. */
   probe(): void {
     const terms = this.#terms;
-    if (!terms || this.done) return;
-    const askedAt = this.host.environment.now();
+    // Asked again, a dead connection would get more time.
+    if (!terms || this.done || this.#asked) return;
+    this.#asked = true;
     const slot = terms.session === undefined ? "000000" : PING_SLOT;
-    this.#write(this.host.codec.encode({ id: "chsk/ws-ping", data: undefined, slot }));
     this.within(terms.pingTimeoutMs, () => {
-      if (this.#heardAt > askedAt) this.#listenFor(terms.pingMs);
+      if (!this.#asked) this.#listenFor(terms.pingMs);
       else this.end({ reason: "timeout", code: NO_PONG, message: "no answer to a ping" }, NO_PONG);
     });
+    // Last: where writing fails, that is known sooner.
+    this.#write(this.host.codec.encode({ id: "chsk/ws-ping", data: undefined, slot }));
   }
 
   // The handlers stay when the carrier is done: the `ws` package throws errors that nobody listens to.
@@ -76,6 +80,7 @@ export class WebSocketCarrier extends Carrier {
   #message(data: unknown): void {
     if (this.done) return;
     this.#heardAt = this.host.environment.now();
+    this.#asked = false;
     if (typeof data !== "string") return this.fail("bad-frame", "a binary message");
     const packets = this.decode(data);
     if (packets) this.host.receive(this, packets);
