@@ -49,6 +49,8 @@ enum Op {
 #[derive(Clone, Copy, Debug)]
 enum Kind {
     WebSocket,
+    /// One that pings and waits for no answer, so that nothing ends it while it cannot write.
+    Untimed(Rhythm),
     One,
     Bytes(usize),
 }
@@ -65,7 +67,13 @@ fn which() -> impl Strategy<Value = Which> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    prop_oneof![Just(Kind::WebSocket), Just(Kind::One), (1_usize..60).prop_map(Kind::Bytes)]
+    let rhythm = prop_oneof![Just(Rhythm::WhenIdle), Just(Rhythm::Always)];
+    prop_oneof![
+        Just(Kind::WebSocket),
+        rhythm.prop_map(Kind::Untimed),
+        Just(Kind::One),
+        (1_usize..60).prop_map(Kind::Bytes)
+    ]
 }
 
 fn op() -> impl Strategy<Value = Op> {
@@ -202,6 +210,7 @@ impl Model {
             Err(SendError::Full(_)) => {
                 assert!(self.session.is_closing(), "a full queue closes the session");
                 self.waiting.clear();
+                self.pings = 0;
             }
         }
     }
@@ -296,6 +305,7 @@ impl Model {
     fn abort(&mut self) {
         self.session.abort(Close::because(CloseCode::INTERNAL, ""));
         self.waiting.clear();
+        self.pings = 0;
         self.inbox.clear();
     }
 
@@ -335,6 +345,7 @@ impl Model {
     }
 
     fn bounds(&self) {
+        assert!(self.pings <= 1, "{} heartbeats wait", self.pings);
         assert!(self.session.queued() <= MAX_ITEMS + self.pings, "{} items", self.session.queued());
         assert!(self.session.queued_bytes() <= MAX_BYTES + self.pings * frame("ping").len());
         assert_eq!(self.session.queued() == 0, self.session.queued_bytes() == 0);
@@ -357,18 +368,18 @@ fn number_in(message: &Message) -> u64 {
 
 fn profile(kind: Kind) -> Arc<Profile> {
     let (transport, capacity) = match kind {
-        Kind::WebSocket => (Transport::WebSocket, Capacity::Unlimited),
+        Kind::WebSocket | Kind::Untimed(_) => (Transport::WebSocket, Capacity::Unlimited),
         Kind::One => (Transport::Poll, Capacity::One),
         Kind::Bytes(most) => (Transport::Poll, Capacity::Bytes(most)),
     };
-    let websocket = transport == Transport::WebSocket;
+    let rhythm = if let Kind::Untimed(rhythm) = kind { rhythm } else { Rhythm::WhenIdle };
     Arc::new(Profile {
         transport,
         capacity,
         heartbeat: Some(Heartbeat {
             every: Duration::from_millis(500),
-            rhythm: Rhythm::WhenIdle,
-            timeout: websocket.then_some(Duration::from_millis(500)),
+            rhythm,
+            timeout: matches!(kind, Kind::WebSocket).then_some(Duration::from_millis(500)),
             frames: vec![frame("ping")],
             close: Close::because(CloseCode::PING_TIMEOUT, ""),
         }),
