@@ -163,6 +163,64 @@ test("when the server stops both say so, and when it is back both are live witho
     for (const page of [ann, bob]) assert.equal(await page.evaluate(() => window.sameDocument), true);
   }));
 
+test("without a network the badge says offline, and with one again it is live without a reload", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    const bob = await person(browser, url, "Bob");
+    await ann.evaluate(() => { window.sameDocument = true; });
+    await ann.context().setOffline(true);
+    await badge(ann, "offline");
+    await ann.locator("#badge-text", { hasText: "offline" }).waitFor();
+    await say(bob, "are you there?");
+    await seen(bob, "are you there?");
+    await ann.context().setOffline(false);
+    await badge(ann, "live");
+    await seen(ann, "are you there?");
+    assert.equal(await ann.evaluate(() => window.sameDocument), true);
+  }));
+
+test("a new name is seen by others, on what was said before too, and on every tab of its owner", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    const bob = await person(browser, url, "Bob");
+    const second = await ann.context().newPage();
+    await second.goto(url);
+    await badge(second, "live");
+    await say(ann, "who am I?");
+    await seen(bob, "who am I?");
+    await bob.locator(".message .head", { hasText: "Ann" }).waitFor();
+
+    await ann.click("#settings-open");
+    await ann.fill("#new-name", "Annabel");
+    await ann.press("#new-name", "Enter");
+    await bob.locator("#online", { hasText: "Annabel" }).waitFor();
+    await bob.locator(".message .head", { hasText: "Annabel" }).waitFor();
+    for (const page of [ann, second]) await page.locator("#me-name", { hasText: "Annabel" }).waitFor();
+
+    await bob.click("#settings-open");
+    await bob.fill("#new-name", "Annabel");
+    await bob.press("#new-name", "Enter");
+    await bob.locator("#settings-problem", { hasText: "name is taken" }).waitFor();
+  }));
+
+test("logging out in one tab ends the other tab too, and nobody else's", () =>
+  withChat(async ({ url }) => {
+    const ann = await person(browser, url, "Ann");
+    const second = await ann.context().newPage();
+    await second.goto(url);
+    await badge(second, "live");
+    const bob = await person(browser, url, "Bob");
+
+    await ann.click("#settings-open");
+    await ann.click("#logout");
+    for (const page of [ann, second]) {
+      await page.locator("#login-name").waitFor();
+      assert.equal(await page.isVisible("#chat"), false);
+    }
+    await bob.waitForFunction(() => !document.getElementById("online").textContent.includes("Ann"));
+    await badge(bob, "live");
+  }));
+
 test("what was said while somebody was on another page is there when they come back", () =>
   withChat(async ({ url }) => {
     const ann = await person(browser, url, "Ann");
@@ -174,7 +232,7 @@ test("what was said while somebody was on another page is there when they come b
     await seen(bob, "while you were out");
   }));
 
-for (const mode of ["refuse", "mute", "buffer"]) {
+for (const mode of ["refuse", "silent", "mute", "buffer"]) {
   test(`with WebSockets blocked (${mode}) the chat works by polling, and climbs back when they are not`, () =>
     withChat(async (chat) => {
       const proxy = await startProxy(mode, chat.port);

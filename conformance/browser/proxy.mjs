@@ -17,6 +17,7 @@ const BUFFER_MS = 50;
  * Starts a proxy to `port` of this machine. `mode` can be changed while it runs; connections there are stay as they are.
  * - "pass": does nothing.
  * - "refuse": answers every upgrade itself.
+ * - "silent": takes a WebSocket's connection and never answers at all.
  * - "mute": lets the upgrade through, and then nothing that the server says.
  * - "cut": ends WebSockets `cutMs` after they opened.
  * - "buffer": hands on whole responses only, so that a WebSocket's never arrives.
@@ -42,6 +43,8 @@ export async function startProxy(mode, port, cutMs = 1000) {
     client.once("data", (head) => {
       const isWebSocket = UPGRADE.test(head.toString("latin1"));
       if (isWebSocket && proxy.mode === "refuse") return client.end(REFUSAL);
+      // Read, or the browser's end of the connection would not be noticed.
+      if (isWebSocket && proxy.mode === "silent") return client.resume();
       upstream.write(head);
       client.pipe(upstream);
       handOn(proxy.mode, isWebSocket, upstream, client, cutMs);
