@@ -8,9 +8,12 @@ use tsugi::{
     Router, Server, ServerBuilder, Target, Times, UserId, Value, event,
 };
 
+/// How long most endpoints hold a poll.
+pub(crate) const POLL_TIMEOUT: Duration = Duration::from_secs(2);
+
 /// Every event endpoint with its path.
-pub(crate) fn endpoints(log: &Log) -> Result<Vec<(&'static str, Server)>, ConfigError> {
-    let two_seconds = || Times::default().poll_timeout(Duration::from_secs(2));
+pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'static str, Server)>, ConfigError> {
+    let times = || Times::default().poll_timeout(poll_timeout);
     let fast = Times::default()
         .keep_alive(Some(Duration::from_millis(1_000)))
         .ping_timeout(Some(Duration::from_millis(500)))
@@ -30,13 +33,13 @@ pub(crate) fn endpoints(log: &Log) -> Result<Vec<(&'static str, Server)>, Config
     let pay =
         |_: &tsugi::ConnectRequest| Some(Refusal::new(http::StatusCode::PAYMENT_REQUIRED, "pay").header("x-foo", "1"));
     let endpoints = [
-        ("/chsk", builder().csrf(token).handshake_data(move |_| hello.clone()).times(two_seconds())),
-        ("/chsk-open", builder().times(two_seconds())),
+        ("/chsk", builder().csrf(token).handshake_data(move |_| hello.clone()).times(times())),
+        ("/chsk-open", builder().times(times())),
         ("/chsk-default", builder().csrf(|_| None)),
-        ("/chsk-cid", builder().identify(cid).times(two_seconds())),
-        ("/chsk-auth", builder().identify(auth).times(two_seconds())),
-        ("/chsk-unauth2", builder().reject(pay).times(two_seconds())),
-        ("/chsk-origin", builder().allowed_origins(["http://site.com"]).times(two_seconds())),
+        ("/chsk-cid", builder().identify(cid).times(times())),
+        ("/chsk-auth", builder().identify(auth).times(times())),
+        ("/chsk-unauth2", builder().reject(pay).times(times())),
+        ("/chsk-origin", builder().allowed_origins(["http://site.com"]).times(times())),
         ("/chsk-fast", builder().times(fast)),
     ];
     endpoints
@@ -75,6 +78,10 @@ fn router() -> Router<Endpoint> {
         })
         .on("test/push-nouid", async |_: Seen, server: Server| {
             note(server.push_anonymous(Event::new("srv/nouid", &1)).await);
+            NoReply
+        })
+        .on("test/push-chsk", async |_: Seen, client: Client, server: Server| {
+            note(server.push(of(&client), Event::new("chsk/oops", &1)).await);
             NoReply
         })
         .on("test/broadcast", async |_: Seen, Raw(value): Raw, server: Server| {

@@ -34,8 +34,20 @@ impl Interop {
     /// # Errors
     /// As there.
     pub fn with_sockjs(profile: SockJsProfile) -> Result<Self, ConfigError> {
+        Self::with(profile, events::POLL_TIMEOUT)
+    }
+
+    /// As [`Interop::new`], with this poll timeout where it would be two seconds: recorded clients wait for it often.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn with_poll_timeout(poll_timeout: Duration) -> Result<Self, ConfigError> {
+        Self::with(SockJsProfile::default(), poll_timeout)
+    }
+
+    fn with(profile: SockJsProfile, poll_timeout: Duration) -> Result<Self, ConfigError> {
         let log = Log::default();
-        Ok(Self { servers: events::endpoints(&log)?, sockjs: sockjs::routes(profile)?, log })
+        Ok(Self { servers: events::endpoints(&log, poll_timeout)?, sockjs: sockjs::routes(profile)?, log })
     }
 
     /// The routes of everything.

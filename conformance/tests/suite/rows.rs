@@ -1,10 +1,10 @@
 //! Rows of the feature table that no recording shows, each by its number (`sente/ROWS.md`).
 
-use crate::serve;
+use crate::{serve, until};
 use conformance::raw::{Answer, Raw};
 use std::net::SocketAddr;
 use std::time::Duration;
-use tsugi::{Identity, Origins, Server, Times};
+use tsugi::{Data, Identity, Limits, Origins, Router, Server, ServerBuilder, Times, Value};
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded;charset=UTF-8";
 
@@ -91,24 +91,24 @@ async fn c5_a_poller_comes_online_with_its_first_held_poll_and_not_with_its_hand
     let mut held = Raw::connect(address).await;
     held.request(&[format!("GET {path} HTTP/1.1")], "").await;
     let mut told = String::new();
-    for _ in 0..100 {
+    let mut more = async || {
         told += &get(address, "/log").await.body;
-        if told.contains("[:chsk/uidport-open \"polled\"]") {
-            return;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-    panic!("never online: {told}");
+        told.clone()
+    };
+    until(&mut more, |log| log.contains("[:chsk/uidport-open \"polled\"]")).await;
 }
 
 /// A server of this test's own, with these times.
 async fn with(times: Times) -> (Server, SocketAddr) {
-    let server = Server::builder()
+    mount(Server::builder().times(times)).await
+}
+
+async fn mount(builder: ServerBuilder) -> (Server, SocketAddr) {
+    let server = builder
         .origins(Origins::Any)
         .identify(|request| Ok(request.param("uid").map_or_else(Identity::anonymous, Identity::user)))
-        .times(times)
         .build()
-        .expect("good times");
+        .expect("good settings");
     let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.expect("a free port");
     let address = listener.local_addr().expect("an address");
     let app = axum::Router::new().route_service("/chsk", server.service());
@@ -145,4 +145,52 @@ async fn e12_e13_times_that_cannot_work_are_refused_with_words() {
     assert!(refused(Times::default().poll_timeout(Duration::ZERO)).contains("poll_timeout"));
     assert!(refused(Times::default().window_websocket(Duration::ZERO)).contains("more than zero"));
     assert!(refused(Times::default().window_poll(Duration::ZERO)).contains("more than zero"));
+}
+
+#[tokio::test]
+async fn c14_a_poll_that_another_took_over_ends_with_a_batch_of_nothing() {
+    let address = serve().await;
+    let path = "/chsk-open?client-id=a&uid=u";
+    get(address, &format!("{path}&handshake?=true")).await;
+    let mut first = Raw::connect(address).await;
+    first.request(&[format!("GET {path} HTTP/1.1")], "").await;
+    until(async || get(address, "/conns").await.body, |online| online.contains("ajax=[u]")).await;
+    let mut second = Raw::connect(address).await;
+    second.request(&[format!("GET {path} HTTP/1.1")], "").await;
+    let answer = first.answer().await;
+    assert_eq!(answer.status, 200);
+    assert_eq!(answer.body, "[[] nil]");
+}
+
+/// Scenario b5. An application that comes from Sente, where 4 MiB are allowed, raises `max_message` as here.
+#[tokio::test]
+async fn b20_scenario_b5_a_message_of_70_000_bytes_comes_back_where_the_limit_allows_it() {
+    let mut limits = Limits::default();
+    limits.max_message = 128 * 1024;
+    let echo = Router::new().on("test/echo", async |Data(value): Data<Value>| value);
+    let (_server, address) = mount(Server::builder().limits(limits).router(echo)).await;
+    let mut client = open(address, "/chsk?client-id=lf&uid=ulf").await;
+    let large = "y".repeat(70_000);
+    client.send(&format!("[[:test/echo \"{large}\"] \"L\"]")).await;
+    let frame = client.frame().await;
+    let text = format!("[\"{large}\" \"L\"]");
+    assert_eq!(frame[..2], [0x81, 0x7f], "one text frame with a length of eight bytes");
+    assert_eq!(frame[2..10], (text.len() as u64).to_be_bytes());
+    assert!(&frame[10..] == text.as_bytes(), "what came back is not what was sent");
+}
+
+/// Scenario 17 over WebSocket, the recorded messages. Sente says nothing at all, so that whoever waits for a reply waits for
+/// its timeout; here the connection ends with a reason, and the next one is unharmed.
+#[tokio::test]
+async fn b9_scenario_17_a_websocket_message_that_cannot_be_read_closes_its_connection_only() {
+    let address = serve().await;
+    let path = "/chsk-open?client-id=c17&uid=u17";
+    for unreadable in ["[[:test/echo 1", "+[[:test/echo 1] \"u\"]", "-[:test/foo 1]", "", "{:a 1}", "\"str\""] {
+        let mut client = open(address, path).await;
+        client.send(unreadable).await;
+        assert_eq!(client.close_code().await, 1007, "{unreadable:?}");
+    }
+    let mut client = open(address, path).await;
+    client.send("[[:test/echo :still-alive] \"zz\"]").await;
+    assert_eq!(client.text().await, "[{:echo :still-alive} \"zz\"]");
 }

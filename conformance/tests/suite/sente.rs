@@ -1,8 +1,8 @@
 //! Sente 1.22.0-RC1 as it was recorded, and real clients of it. Each test names the rows of `sente/ROWS.md` it holds.
 
-use crate::serve;
+use crate::{listen, serve, until};
 use conformance::raw::{Raw, client_frame};
-use conformance::replay::replay;
+use conformance::replay::{replay, replay_with_pauses};
 use std::time::Duration;
 
 macro_rules! replays {
@@ -39,12 +39,20 @@ replays! {
     c7_forged_events_get_no_answer: "24-spoofed-internal-events",
     e1_the_user_may_be_the_client: "27-uid-from-client-id",
     b4_b5_b6_values_come_back_as_they_were: "29-edn-values",
+    d8_anonymous_clients_are_pushed_to_and_an_event_of_the_protocol_is_not: "26-push-nouid-and-chsk",
     d10_a_push_before_a_close_is_delivered: "b2-close-flush-loses-buffer",
     a12_a_post_needs_no_handshake: "b6-post-before-handshake",
     f1_f2_f4_f16_f17_f18_a_real_client_over_websocket: "client-ws-edn",
-    f1_f3_f20_a_real_client_over_ajax: "client-ajax-edn",
     f14_a_real_client_that_was_refused_its_websocket: "client-auto-ws-refused",
     f25_a_real_client_of_the_jvm_without_an_origin: "client-jvm-edn",
+}
+
+/// Six polls of this client end with their time-out and five pauses lie between its reconnects: polls of a fifth of the recorded
+/// time, and pauses shorter than those so that the polls are still held when it hangs up.
+#[tokio::test]
+async fn f1_f3_f20_a_real_client_over_ajax() {
+    let interop = interop::Interop::with_poll_timeout(Duration::from_millis(400)).expect("the settings are good");
+    replay_with_pauses(listen(interop).await, "client-ajax-edn", Duration::from_millis(100)).await;
 }
 
 async fn open(address: std::net::SocketAddr, path: &str) -> Raw {
@@ -69,7 +77,7 @@ async fn d5_d12_a_push_reaches_every_client_of_a_user_on_both_transports() {
     let mut poll = Raw::connect(address).await;
     poll.request(&["GET /chsk-open?client-id=c&uid=u HTTP/1.1"], "").await;
     // The poll is held once its user counts as polling.
-    while !get(address, "/conns").await.contains("ajax=[u]") {}
+    until(async || get(address, "/conns").await, |online| online.contains("ajax=[u]")).await;
     socket.send("[[:test/push 2] nil]").await;
     let batch = "[[[:srv/n 0] [:srv/n 1]] nil]";
     assert_eq!(socket.text().await, batch);
@@ -84,11 +92,12 @@ async fn c4_c6_e14_a_user_comes_with_the_first_client_and_goes_after_the_grace_o
     let second = open(address, "/chsk-fast?client-id=b&uid=u").await;
     drop(first);
     drop(second);
-    let mut log = String::new();
-    while !log.contains("chsk/uidport-close \"u\"") {
-        log += &get(address, "/log").await;
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    let mut told = String::new();
+    let mut more = async || {
+        told += &get(address, "/log").await;
+        told.clone()
+    };
+    let log = until(&mut more, |log| log.contains("chsk/uidport-close \"u\"")).await;
     assert_eq!(log.matches("chsk/uidport-open \"u\"").count(), 1, "{log}");
     assert_eq!(log.matches("chsk/uidport-close \"u\"").count(), 1, "{log}");
     assert!(get(address, "/conns").await.contains("/chsk-fast ws=[] ajax=[] any=[]"));
@@ -100,7 +109,7 @@ async fn a19_the_first_of_two_polls_is_answered_at_once_and_the_second_gets_the_
     let _ = get(address, "/chsk-open?client-id=a&uid=u&handshake%3F=1").await;
     let mut first = Raw::connect(address).await;
     first.request(&["GET /chsk-open?client-id=a&uid=u HTTP/1.1"], "").await;
-    while !get(address, "/conns").await.contains("ajax=[u]") {}
+    until(async || get(address, "/conns").await, |online| online.contains("ajax=[u]")).await;
     let mut second = Raw::connect(address).await;
     second.request(&["GET /chsk-open?client-id=a&uid=u HTTP/1.1"], "").await;
     assert_eq!(first.answer().await.status, 200);
@@ -114,13 +123,12 @@ async fn b3_d14_d15_a_second_socket_of_a_client_takes_the_place_of_the_first() {
     let address = serve().await;
     let mut first = open(address, "/chsk-fast?client-id=a&uid=u").await;
     let mut second = open(address, "/chsk-fast?client-id=a&uid=u").await;
-    while first.frame().await.first().is_some_and(|first| *first != 0x88) {}
+    let mut closed = async || while first.frame().await.first().is_some_and(|first| *first != 0x88) {};
+    tokio::time::timeout(crate::PATIENCE, closed()).await.expect("the older is closed");
     second.send("[[:test/push 1] nil]").await;
     assert_eq!(second.text().await, "[[[:srv/n 0]] nil]");
     drop(second);
-    while !get(address, "/conns").await.contains("/chsk-fast ws=[] ajax=[] any=[]") {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(async || get(address, "/conns").await, |online| online.contains("/chsk-fast ws=[] ajax=[] any=[]")).await;
 }
 
 #[tokio::test]
@@ -128,9 +136,7 @@ async fn d16_a_client_that_logs_in_is_two_users_until_the_old_one_is_gone() {
     let address = serve().await;
     drop(open(address, "/chsk-fast?client-id=a&uid=anon").await);
     let _alice = open(address, "/chsk-fast?client-id=a&uid=alice").await;
-    while !get(address, "/conns").await.contains("any=[alice]") {
-        tokio::time::sleep(Duration::from_millis(20)).await;
-    }
+    until(async || get(address, "/conns").await, |online| online.contains("any=[alice]")).await;
 }
 
 #[tokio::test]
