@@ -234,20 +234,15 @@ impl Session {
         }
     }
 
-    /// Closes the session at once; what is queued is gone.
+    /// Closes the session at once; what is queued is gone. A carrier learns of it when it next asks, which it may never
+    /// do: its peer may read nothing.
     pub fn abort(&mut self, close: Close) {
-        if !self.is_closed() {
-            self.queue.clear();
-            self.greeting = None;
-            self.kept = None;
-            self.inbox.clear();
-            self.due = true;
-            match self.attached {
-                // The carrier still has to be told, which `poll_transmit` does.
-                Some(_) => self.state = State::Closing(close),
-                None => self.end(close, ClosedBy::Us),
-            }
+        if self.is_closed() {
+            return;
         }
+        self.inbox.clear();
+        self.parting = self.attached.take().map(|attached| Box::new((attached.id, close.clone())));
+        self.end(close, ClosedBy::Us);
     }
 
     /// Closes the carrier and keeps the session, whose peer may come back on another one.

@@ -286,6 +286,41 @@ async fn s13_13_a_slow_application_makes_the_sender_wait_and_nothing_is_lost() {
 }
 
 #[tokio::test]
+async fn s13_13_s16_8_a_client_that_never_reads_its_stream_is_given_up_and_the_application_is_told() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let limited = SocketConfig::default().origins(Origins::Any).send_timeout(Some(Duration::from_millis(200)));
+    let flood = Sockets::new(limited, move |socket: Socket| {
+        let tell = tell.clone();
+        async move {
+            let (mut incoming, mut outgoing, _errors) = socket.split();
+            let mut sent = 0;
+            let error = loop {
+                match outgoing.send("x".repeat(64 * 1024)).await {
+                    Ok(()) => sent += 1,
+                    Err(error) => break error,
+                }
+            };
+            // Whoever only reads must learn of it too, though the client still holds its connection.
+            assert!(incoming.recv().await.is_none());
+            tell.send((sent, error))?;
+            Ok::<(), BoxError>(())
+        }
+    });
+    let config = SockJsConfig::default().response_limit(usize::MAX);
+    let service = flood.sockjs_with(config).expect("good options");
+    let address = serve_app(axum::Router::new().nest_service("/s", service)).await;
+    let id = session();
+    let (_, _never_read) = stream(address, "POST", &format!("/s/0/{id}/xhr_streaming")).await;
+    let (sent, error) =
+        tokio::time::timeout(Duration::from_secs(10), told.recv()).await.expect("in time").expect("something");
+    assert_eq!(error.to_string(), tsugi::socket::SendError::Timeout(Duration::from_millis(200)).to_string());
+    assert!(sent < 1_000, "{sent} messages of 64 KiB were taken for a client that reads none");
+    eventually(|| flood.open() == 0).await;
+    let told = post(address, &format!("/s/0/{id}/xhr"), "").await.body;
+    assert_eq!(told, "c[3002,\"the peer reads too slowly\"]\n");
+}
+
+#[tokio::test]
 async fn s17_options_that_cannot_work_are_refused_with_words() {
     let (sockets, _told) = told();
     let refused = |config: SockJsConfig| sockets.sockjs_with(config).expect_err("it cannot work").to_string();
