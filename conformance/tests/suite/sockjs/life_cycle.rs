@@ -143,6 +143,43 @@ async fn s13_6_s13_15_m6_a_session_without_a_receiver_is_closed_told_and_forgott
 }
 
 #[tokio::test]
+async fn s13_6_sending_keeps_nobody_open() {
+    let (sockets, mut told) = told();
+    let address = short(&sockets).await;
+    let id = session();
+    post(address, &format!("/s/0/{id}/xhr"), "").await;
+    // More time than the delay passes, in steps that are shorter than it.
+    let mut sent = 0;
+    while post(address, &format!("/s/0/{id}/xhr_send"), "[\"x\"]").await.status == 204 {
+        sent += 1;
+        assert!(sent < 100, "five seconds later it still takes messages");
+        tokio::time::sleep(Duration::from_millis(50)).await;
+    }
+    let mut last = next(&mut told).await;
+    while !last.starts_with("closed") {
+        last = next(&mut told).await;
+    }
+    assert_eq!(last, "closed 1006");
+}
+
+#[tokio::test]
+async fn s13_10_a_close_is_forgotten_when_nobody_asked_for_so_long() {
+    let closing = sockets(|socket: Socket| async move {
+        let (_incoming, outgoing, _errors) = socket.split();
+        outgoing.close(3000, "Go away!")?;
+        Ok(())
+    });
+    let config = SockJsConfig::default().disconnect_delay(Duration::from_millis(500));
+    let service = closing.sockjs_with(config).expect("good options");
+    let address = serve_app(axum::Router::new().nest_service("/s", service)).await;
+    let path = format!("/s/0/{}/xhr", session());
+    assert_eq!(post(address, &path, "").await.body, "o\n");
+    assert_eq!(post(address, &path, "").await.body, "c[3000,\"Go away!\"]\n");
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(post(address, &path, "").await.body, "o\n", "twice the delay later");
+}
+
+#[tokio::test]
 async fn s13_7_the_application_is_told_at_once_when_a_receiver_vanishes() {
     let (sockets, mut told) = told();
     let address = serve_app(axum::Router::new().nest_service("/s", sockets.sockjs())).await;

@@ -1,6 +1,6 @@
 //! Sections 2, 3, 5 and 6: `/info`, the iframe page, what other origins may read, and the cookie.
 
-use super::{PROFILES, Reply, ask, get, no_cache, post, serve, session};
+use super::{PROFILES, Reply, Wire, ask, get, no_cache, post, serve, session, stream};
 use tsugi::SockJsProfile;
 
 #[tokio::test]
@@ -51,6 +51,62 @@ async fn s3_1_to_s3_7_the_iframe_page_is_the_same_for_every_version_and_cached()
         }
         let foreign = ask(address, "GET", "/echo/iframe.html", &["If-None-Match: \"foreign\""], "").await;
         assert_eq!(foreign.status, 200);
+    }
+}
+
+#[tokio::test]
+async fn s3_3_the_iframe_page_is_that_of_the_protocol_to_the_space() {
+    for profile in PROFILES {
+        let page = get(serve(profile).await, "/echo/iframe.html").await.body;
+        let (_, after) = page.split_once("src=\"").expect("a library");
+        let (url, _) = after.split_once('"').expect("its end");
+        assert!(url.starts_with('/') || url.starts_with("http"), "{url}");
+        let library = format!("  <script src=\"{url}\"></script>");
+        let start = match profile {
+            SockJsProfile::Current => "    SockJS.bootstrap_iframe();",
+            SockJsProfile::V0_3_3 => "    _sockjs_onload = function(){SockJS.bootstrap_iframe();};",
+        };
+        let inline = ["  <script>", "    document.domain = document.domain;", start, "  </script>"].join("\n");
+        let scripts = match profile {
+            SockJsProfile::Current => [library, inline],
+            SockJsProfile::V0_3_3 => [inline, library],
+        };
+        let lines = [
+            "<!DOCTYPE html>",
+            "<html>",
+            "<head>",
+            "  <meta http-equiv=\"X-UA-Compatible\" content=\"IE=edge\" />",
+            "  <meta http-equiv=\"Content-Type\" content=\"text/html; charset=UTF-8\" />",
+            &scripts.join("\n"),
+            "</head>",
+            "<body>",
+            "  <h2>Don't panic!</h2>",
+            "  <p>This is a SockJS hidden iframe. It's used for cross domain magic.</p>",
+            "</body>",
+            "</html>",
+        ];
+        assert_eq!(page.trim(), lines.join("\n"));
+    }
+}
+
+#[tokio::test]
+async fn s6_3_streams_set_the_cookie_and_websockets_never() {
+    let address = serve(PROFILES[0]).await;
+    for (method, way) in [("POST", "xhr_streaming"), ("GET", "eventsource"), ("GET", "htmlfile?c=cb")] {
+        let (head, _wire) = stream(address, method, &format!("/cookie_needed_echo/0/{}/{way}", session())).await;
+        assert_eq!(head.header("set-cookie"), Some("JSESSIONID=dummy; path=/"), "{way}");
+    }
+    let upgrade = [
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: x3JJHMbDL1EzLkh9GBhXDw==",
+    ];
+    for path in ["/cookie_needed_echo/websocket", "/cookie_needed_echo/0/x/websocket"] {
+        let mut wire = Wire::connect(address).await;
+        wire.request(&format!("GET {path} HTTP/1.1"), &upgrade, "").await;
+        let head = wire.head().await;
+        assert_eq!((head.status, head.header("set-cookie")), (101, None), "{path}");
     }
 }
 

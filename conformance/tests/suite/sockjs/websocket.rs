@@ -1,8 +1,10 @@
 //! Section 14, and 16.2: WebSockets, with frames and without.
 
-use super::{PROFILES, Wire, ask, serve, session};
+use super::{PROFILES, Wire, ask, serve, serve_app, session};
 use conformance::raw::{Raw, client_frame};
 use std::net::SocketAddr;
+use std::time::Duration;
+use tsugi::{BoxError, Origins, SockJsConfig, SockJsHeartbeat, Socket, SocketConfig, Sockets};
 
 async fn open(address: SocketAddr, path: &str) -> Raw {
     let mut client = Raw::connect(address).await;
@@ -137,6 +139,40 @@ async fn s14_7_a_mebibyte_goes_both_ways() {
 }
 
 #[tokio::test]
+async fn s14_7_pings_are_answered_and_fragments_are_one_message() {
+    let address = serve(PROFILES[0]).await;
+    let mut client = open(address, "/echo/0/ws7/websocket").await;
+    assert_eq!(client.text().await, "o");
+    client.write(&client_frame(0x01, b"[\"frag")).await;
+    client.write(&client_frame(0x89, b"still there")).await;
+    assert_eq!(client.frame().await, [&[0x8a, 11][..], b"still there"].concat(), "between the fragments");
+    client.write(&client_frame(0x80, b"ments\"]")).await;
+    assert_eq!(client.text().await, "a[\"fragments\"]");
+}
+
+#[tokio::test]
+async fn s14_6_a_client_that_answers_no_ping_is_told_and_closed() {
+    let config = SocketConfig::default().origins(Origins::Any);
+    let idle = Sockets::new(config, |socket: Socket| async move {
+        let (mut incoming, _outgoing, _errors) = socket.split();
+        while incoming.recv().await.is_some() {}
+        Ok::<(), BoxError>(())
+    });
+    let beat = Duration::from_millis(100);
+    let config = SockJsConfig::default().heartbeat(beat).ping_timeout(beat).websocket_heartbeat(SockJsHeartbeat::Ping);
+    let app = axum::Router::new().nest_service("/s", idle.sockjs_with(config).expect("good options"));
+    let address = serve_app(app).await;
+    let mut client = open(address, "/s/0/ws6/websocket").await;
+    assert_eq!(client.text().await, "o");
+    let mut frame = client.frame().await;
+    while frame == [0x89, 0] {
+        frame = client.frame().await;
+    }
+    assert_eq!(String::from_utf8_lossy(&frame[2..]), "c[3000,\"No response from heartbeat\"]");
+    assert_eq!(client.close_code().await, 1000);
+}
+
+#[tokio::test]
 async fn s14_8_the_session_id_of_a_websocket_means_nothing() {
     let address = serve(PROFILES[0]).await;
     let id = session();
@@ -159,7 +195,7 @@ async fn s14_9_s14_10_the_raw_websocket_has_no_frames_of_its_own() {
         assert_eq!(client.text().await, text);
     }
     let mut closed = open(address, "/close/websocket").await;
-    assert_eq!(closed.close_code().await, 3000);
+    assert_eq!(closed.frame().await, [&[0x88, 10, 0x0b, 0xb8][..], b"Go away!"].concat(), "3000 and the reason");
 }
 
 #[tokio::test]
