@@ -30,6 +30,9 @@ use std::sync::Arc;
 use std::time::Duration;
 use timer::Timers;
 
+/// How long a session that is closing waits for its carrier to take the next of what is queued.
+pub const LINGER: Duration = Duration::from_secs(5);
+
 #[derive(Debug)]
 struct Attached {
     id: CarrierId,
@@ -164,6 +167,7 @@ impl Session {
         self.attached = Some(Attached { id, profile, heard: false, written: 0 });
         self.greeting = greeting.map(Box::new);
         self.due = !self.is_drained() || self.is_closing();
+        self.linger(now);
         if self.online != Some(transport) && !self.is_closed() {
             self.online = Some(transport);
             self.events.push_back(SessionEvent::Online(transport));
@@ -226,11 +230,12 @@ impl Session {
     }
 
     /// Closes the session once what is queued has gone out. A session without a carrier waits for one until it
-    /// expires, so that the peer learns of the close.
-    pub fn close(&mut self, close: Close) {
+    /// expires, so that the peer learns of the close; one whose carrier takes nothing for [`LINGER`] ends as it is.
+    pub fn close(&mut self, now: Instant, close: Close) {
         if matches!(self.state, State::Open) {
             self.state = State::Closing(close);
             self.due = true;
+            self.linger(now);
         }
     }
 
@@ -241,7 +246,7 @@ impl Session {
             return;
         }
         self.inbox.clear();
-        self.parting = self.attached.take().map(|attached| Box::new((attached.id, close.clone())));
+        self.part_with_carrier(&close);
         self.end(close, ClosedBy::Us);
     }
 
@@ -415,7 +420,21 @@ impl Session {
         if last {
             self.release(now);
         }
+        self.linger(now);
         Transmit::Frame { frame, last }
+    }
+
+    /// A carrier that has last words to bring gets a while for each.
+    fn linger(&mut self, now: Instant) {
+        if self.attached.is_some() && matches!(self.state, State::Closing(_)) {
+            self.timers.set(Timer::Expire, now + LINGER);
+        }
+    }
+
+    fn part_with_carrier(&mut self, close: &Close) {
+        if let Some(attached) = self.attached.take() {
+            self.parting = Some(Box::new((attached.id, close.clone())));
+        }
     }
 
     fn release(&mut self, now: Instant) {
@@ -443,6 +462,7 @@ impl Session {
                 (Close::because(CloseCode::ABNORMAL, "the connection was lost"), ClosedBy::Nobody)
             }
         };
+        self.part_with_carrier(&close);
         self.end(close, by);
     }
 

@@ -165,7 +165,7 @@ impl Peer {
 
     /// Ends the session once what waits has gone out.
     pub(crate) fn close(self: &Arc<Self>, close: Close) {
-        with(&self.owner(), |session, _| session.close(close));
+        with(&self.owner(), |session, now| session.close(now, close));
     }
 
     pub(crate) fn owner(self: &Arc<Self>) -> Arc<dyn Owner> {

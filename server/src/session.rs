@@ -206,10 +206,15 @@ pub(crate) enum Parked {
     Fenced,
 }
 
+/// Whether a session's timers need the wheel: it has no carrier, or is closing behind one that may never ask again.
+fn needs_wheel(session: &Session) -> bool {
+    session.carrier().is_none() || session.is_closing()
+}
+
 /// What must follow every call: hand a session without a carrier to the wheel, and tell the owner what happened.
 fn settle(owner: &Arc<dyn Owner>, mut inner: parking_lot::MutexGuard<'_, Inner>) {
     let cell = owner.cell();
-    if inner.session.carrier().is_none()
+    if needs_wheel(&inner.session)
         && let Some(at) = inner.session.poll_timeout()
         && inner.scheduled.is_none_or(|scheduled| at < scheduled)
     {
@@ -320,7 +325,7 @@ impl Wheel {
             if let Some(owner) = due.and_then(|Reverse(entry)| entry.1.upgrade()) {
                 owner.cell().inner.lock().scheduled = None;
                 with(&owner, |session, now| {
-                    if session.carrier().is_none() {
+                    if needs_wheel(session) {
                         session.handle_timeout(now);
                     }
                 });

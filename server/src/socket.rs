@@ -244,7 +244,7 @@ impl Outgoing {
     }
 
     pub(crate) fn close_with(&self, close: Close) {
-        with(&self.owner(), |session, _| session.close(close));
+        with(&self.owner(), |session, now| session.close(now, close));
     }
 
     pub(crate) fn abort_with(&self, close: Close) {

@@ -13,7 +13,7 @@ pub enum Timer {
     Pong,
     /// No carrier for so long that the peer counts as offline.
     Away,
-    /// No carrier for so long that what was kept for the peer goes.
+    /// No carrier for so long that what was kept for the peer goes; or one that takes nothing of a session that is closing.
     Expire,
 }
 

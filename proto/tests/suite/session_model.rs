@@ -172,7 +172,7 @@ impl Model {
                 self.with_carrier(*which, |session, carrier| session.handle_failure(carrier, close));
             }
             Op::DropCarrier => self.session.drop_carrier(now, Close::because(CloseCode::PING_TIMEOUT, "")),
-            Op::Close => self.session.close(Close::because(CloseCode::NORMAL, "")),
+            Op::Close => self.session.close(now, Close::because(CloseCode::NORMAL, "")),
             Op::Abort => self.abort(),
         }
     }

@@ -240,7 +240,7 @@ fn a_close_lets_what_is_queued_out_first() {
     let mut session = session();
     let carrier = session.attach(at(0), websocket(), None);
     session.send(at(0), event("last words", Flush::Batched)).unwrap();
-    session.close(Close::because(CloseCode::app(4500), "bye"));
+    session.close(at(0), Close::because(CloseCode::app(4500), "bye"));
     assert_eq!(session.send(at(0), event("too late", Flush::Now)), Err(SendError::Closed));
     assert_eq!(drain(&mut session, at(0), carrier), ["last words", "close 4500"]);
     assert!(session.is_closed());
@@ -251,10 +251,28 @@ fn a_close_lets_what_is_queued_out_first() {
 #[test]
 fn a_close_between_two_polls_reaches_the_next_one() {
     let mut session = session();
-    session.close(Close::because(CloseCode::app(4500), "bye"));
+    session.close(at(0), Close::because(CloseCode::app(4500), "bye"));
     assert!(!session.is_closed());
     let carrier = session.attach(at(1), poll(Capacity::One), None);
     assert_eq!(drain(&mut session, at(1), carrier), ["close 4500"]);
+}
+
+#[test]
+fn a_close_does_not_wait_for_a_carrier_that_takes_nothing() {
+    let mut session = session();
+    let carrier = session.attach(at(0), poll(Capacity::Unlimited), None);
+    for text in ["one", "two"] {
+        session.send(at(0), event(text, Flush::Now)).unwrap();
+    }
+    session.close(at(1_000), Close::because(CloseCode::app(4500), "bye"));
+    session.handle_timeout(at(5_999));
+    assert!(matches!(session.poll_transmit(at(5_999), carrier), Transmit::Frame { .. }), "still time");
+    session.handle_timeout(at(10_998));
+    assert!(!session.is_closed(), "each frame that is taken gives it as long again");
+    session.handle_timeout(at(10_999));
+    assert!(session.is_closed());
+    assert_eq!(drain(&mut session, at(10_999), carrier), ["close 4500"]);
+    assert_eq!(session.poll_timeout(), None);
 }
 
 #[test]

@@ -190,6 +190,34 @@ async fn s13_7_the_application_is_told_at_once_when_a_receiver_vanishes() {
 }
 
 #[tokio::test]
+async fn s13_10_a_close_does_not_wait_for_a_stream_that_nobody_reads() {
+    let (tell, mut told) = mpsc::unbounded_channel();
+    let closing = sockets(move |socket: Socket| {
+        let tell = tell.clone();
+        async move {
+            let (mut incoming, mut outgoing, _errors) = socket.split();
+            // Until neither the connection nor the queue takes more.
+            let full = "x".repeat(64 * 1024);
+            while tokio::time::timeout(Duration::from_millis(500), outgoing.send(full.as_str())).await.is_ok() {}
+            outgoing.close(3000, "Go away!")?;
+            assert!(incoming.recv().await.is_none());
+            tell.send(format!("closed {}", incoming.closed().expect("it is").close.code))?;
+            Ok(())
+        }
+    });
+    let service = closing.sockjs_with(SockJsConfig::default().response_limit(1 << 30)).expect("good options");
+    let address = serve_app(axum::Router::new().nest_service("/s", service)).await;
+    let (_, mut unread) = stream(address, "POST", &format!("/s/0/{}/xhr_streaming", session())).await;
+    assert_eq!(next(&mut told).await, "closed 3000");
+    // Whoever reads on after all finds the close behind what the connection still held.
+    let mut last = String::new();
+    while let Some(chunk) = unread.chunk().await {
+        last = chunk;
+    }
+    assert_eq!(last, "c[3000,\"Go away!\"]\n");
+}
+
+#[tokio::test]
 async fn s8_2_messages_are_queued_before_the_204() {
     let (sockets, mut told) = told();
     let address = serve_app(axum::Router::new().nest_service("/s", sockets.sockjs())).await;
