@@ -112,7 +112,7 @@ impl Pair {
 
     /// Closes every session.
     pub fn close_sessions(&mut self, close: &Close) {
-        self.server.close(close);
+        self.server.close(self.now, close);
         self.drain();
     }
 

@@ -145,8 +145,8 @@ impl ServerEnd {
     }
 
     /// Closes every session.
-    pub(crate) fn close(&mut self, close: &Close) {
-        self.sessions.values_mut().for_each(|served| served.session.close(close.clone()));
+    pub(crate) fn close(&mut self, now: Instant, close: &Close) {
+        self.sessions.values_mut().for_each(|served| served.session.close(now, close.clone()));
     }
 
     /// Everything in memory is gone; WebSockets are told to come back.
