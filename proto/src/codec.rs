@@ -1,11 +1,17 @@
 //! Values to messages and back. Sente calls this a packer.
 
+#[cfg(any(feature = "msgpack", feature = "transit"))]
+mod cache;
 #[cfg(feature = "edn")]
 pub mod edn;
-#[cfg(any(feature = "edn", feature = "json"))]
+#[cfg(any(feature = "edn", feature = "json", feature = "msgpack", feature = "transit"))]
 mod envelope;
 #[cfg(feature = "json")]
 pub mod json;
+#[cfg(feature = "msgpack")]
+pub mod msgpack;
+#[cfg(any(feature = "edn", feature = "msgpack", feature = "transit"))]
+mod number;
 #[cfg(feature = "test-suite")]
 pub mod suite;
 #[cfg(any(feature = "edn", feature = "json"))]
@@ -15,6 +21,8 @@ mod unicode;
 pub use edn::Edn;
 #[cfg(feature = "json")]
 pub use json::Json;
+#[cfg(feature = "msgpack")]
+pub use msgpack::MessagePack;
 
 use crate::event::Event;
 use crate::message::Message;
@@ -41,7 +49,7 @@ pub type Reader<'r> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Resu
 ///
 /// A codec keeps no state between messages.
 pub trait Codec: Send + Sync + fmt::Debug + 'static {
-    /// The name that `codec=` in a query chooses: `edn`, `json`.
+    /// The name that `codec=` in a query chooses: `edn`, `json`, `msgpack`.
     fn name(&self) -> &'static str;
 
     /// Text or binary.
@@ -144,6 +152,9 @@ pub enum DecodeError {
         /// Where, in bytes from the start.
         at: usize,
     },
+    /// Would become more than so many bytes: references to a message's own cache, or what is inflated.
+    #[error("expands to more than {0} bytes")]
+    Size(usize),
     /// Nested more deeply than the codec allows.
     #[error("nested more than {0} deep")]
     Depth(usize),

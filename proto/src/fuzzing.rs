@@ -37,15 +37,19 @@ pub fn packet(data: &[u8]) {
     let Some(text) = text(data) else { return };
     let message = Message::text(text);
     for codec in [&Edn::new() as &dyn Codec, &Json::new()] {
-        let whole = codec.decode(&message);
-        let event = codec.decode_event(&message);
-        assert_eq!(whole.is_ok(), event.is_ok(), "{whole:?} {event:?}");
-        if let (Ok(packet), Ok(received)) = (whole, event) {
-            assert_eq!(&packet.slot, received.slot());
-            check_data(codec, &packet.payload, &received);
-        }
-        assert_eq!(codec.decode_all(&message).is_ok(), codec.decode_events(&message).is_ok());
+        client_message(codec, &message);
     }
+}
+
+fn client_message(codec: &dyn Codec, message: &Message) {
+    let whole = codec.decode(message);
+    let event = codec.decode_event(message);
+    assert_eq!(whole.is_ok(), event.is_ok(), "{whole:?} {event:?}");
+    if let (Ok(packet), Ok(received)) = (whole, event) {
+        assert_eq!(&packet.slot, received.slot());
+        check_data(codec, &packet.payload, &received);
+    }
+    assert_eq!(codec.decode_all(message).is_ok(), codec.decode_events(message).is_ok());
 }
 
 fn check_data(codec: &dyn Codec, payload: &Value, received: &crate::Received) {
@@ -108,4 +112,19 @@ pub fn sockjs(data: &[u8]) {
         let script = Envelope::Jsonp(callback, JsonpGuard::Comment).wrap(frame);
         assert!(script.starts_with(b"/**/") && script.ends_with(b");\r\n"));
     }
+}
+
+/// Whatever MessagePack reads is the same through serde and, when it can be written, reads as the same again.
+pub fn msgpack(data: &[u8]) {
+    use crate::codec::{MessagePack, msgpack};
+
+    let read = msgpack::read(data);
+    assert_eq!(msgpack::from_slice::<Value>(data), read);
+    if let Ok(value) = read {
+        // Integers beyond 64 bits with a sign, and unknown extensions with a number of ours, are read but not written.
+        if let Ok(written) = msgpack::write(&value) {
+            assert_eq!(msgpack::read(&written).as_ref(), Ok(&value), "{written:x?}");
+        }
+    }
+    client_message(&MessagePack::new(), &Message::Binary(data.to_vec().into()));
 }

@@ -101,9 +101,8 @@ fn clippy() -> Outcome<String> {
 }
 
 fn features() -> Outcome<String> {
-    for features in
-        ["--no-default-features", "--no-default-features --features edn", "--no-default-features --features json"]
-    {
+    for feature in ["", "edn", "json", "msgpack", "transit"] {
+        let features = format!("--no-default-features --features={feature}");
         capture(command("", &format!("cargo check --package tsugi-proto {features}")))?;
     }
     Ok(String::new())

@@ -20,7 +20,8 @@ mod lexer;
 mod string;
 mod writer;
 
-use super::envelope::{self, Text};
+use super::envelope::text::{self, Text};
+use super::envelope::{self, Format};
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::{Event, EventId};
 use crate::message::Message;
@@ -86,20 +87,14 @@ pub fn write(value: &Value) -> Result<String, EncodeError> {
     Ok(out)
 }
 
-impl Text for Edn {
+impl Format for Edn {
     const NAME: &'static str = "edn";
-    const BETWEEN: &'static str = " ";
-    const NIL: &'static str = "nil";
+    const FORM: Form = Form::Text;
 
     type Source<'de> = Lexer<'de>;
 
-    fn source<'de>(&self, text: &'de str) -> Lexer<'de> {
-        Lexer::new(text, self.max_depth)
-    }
-
-    fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError> {
-        // The packet and its batch are two levels that the reader will count.
-        writer::write(value, self.max_depth.saturating_sub(2), out)
+    fn source<'de>(&self, data: &'de [u8]) -> Result<Lexer<'de>, DecodeError> {
+        Ok(Lexer::new(envelope::utf8(data)?, self.max_depth))
     }
 
     fn event_id(token: &Token<'_>) -> Option<EventId> {
@@ -107,6 +102,16 @@ impl Text for Edn {
             Token::Keyword(name) => EventId::new(name).ok(),
             _ => None,
         }
+    }
+}
+
+impl Text for Edn {
+    const BETWEEN: &'static str = " ";
+    const NIL: &'static str = "nil";
+
+    fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError> {
+        // The packet and its batch are two levels that the reader will count.
+        writer::write(value, self.max_depth.saturating_sub(2), out)
     }
 }
 
@@ -124,7 +129,7 @@ impl Codec for Edn {
     }
 
     fn encode(&self, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
-        envelope::encode(self, payload, slot)
+        text::encode(self, payload, slot)
     }
 
     fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {
@@ -138,11 +143,11 @@ impl Codec for Edn {
     }
 
     fn join(&self, events: &[Bytes]) -> Message {
-        envelope::join::<Self>(events)
+        text::join::<Self>(events)
     }
 
     fn concat(&self, messages: &[Message]) -> Message {
-        envelope::concat(messages)
+        text::concat(messages)
     }
 
     fn decode(&self, message: &Message) -> Result<Packet, DecodeError> {

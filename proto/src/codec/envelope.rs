@@ -1,99 +1,66 @@
-//! The shapes of packets, for every text codec: `[payload slot]` one after another.
+//! The shapes of packets, for every codec: `[payload slot]` one after another.
 
-use super::{DecodeError, EncodeError, Reader};
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+pub(super) mod text;
+
+use super::{DecodeError, Form, Reader};
 use crate::event::EventId;
-use crate::message::{Message, Utf8Bytes};
+use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Shape, Source, Token, Tokens};
 use crate::value::{Value, build};
 use bytes::Bytes;
 
-/// What distinguishes one text codec from another, beside its tokens.
-pub(super) trait Text {
+/// What distinguishes one codec from another when it reads.
+pub(super) trait Format {
     const NAME: &'static str;
-    /// Between `[`, the elements and `]` of a packet.
-    const BETWEEN: &'static str;
-    const NIL: &'static str;
+    const FORM: Form;
+    const DATA: DataForm = DataForm::Alone;
 
     type Source<'de>: Source<'de>;
 
-    fn source<'de>(&self, text: &'de str) -> Self::Source<'de>;
-
-    fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError>;
+    fn source<'de>(&self, data: &'de [u8]) -> Result<Self::Source<'de>, DecodeError>;
 
     /// The id that a token in an event's first place names.
     fn event_id(token: &Token<'_>) -> Option<EventId>;
 }
 
-pub(super) fn encode<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
-    let mut out = String::with_capacity(128);
-    out.push('[');
-    codec.write(payload, &mut out)?;
-    out.push_str(C::BETWEEN);
-    codec.write(slot, &mut out)?;
-    out.push(']');
-    Ok(Message::text(out))
+/// What is kept of an event whose data is to be read later.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum DataForm {
+    /// The data.
+    Alone,
+    /// The whole event: its data may refer to its id.
+    #[cfg_attr(not(feature = "transit"), allow(dead_code, reason = "only transit's cache spans id and data"))]
+    InItsEvent,
 }
 
-/// `[[event …] nil]`.
-pub(super) fn join<C: Text>(events: &[Bytes]) -> Message {
-    let mut out = Vec::with_capacity(8 + events.iter().map(|event| event.len() + 1).sum::<usize>());
-    out.extend_from_slice(b"[[");
-    for (index, event) in events.iter().enumerate() {
-        if index > 0 {
-            out.extend_from_slice(C::BETWEEN.as_bytes());
-        }
-        out.extend_from_slice(event);
-    }
-    out.push(b']');
-    out.extend_from_slice(C::BETWEEN.as_bytes());
-    out.extend_from_slice(C::NIL.as_bytes());
-    out.push(b']');
-    // Bytes that no codec of ours made and that are not UTF-8 are a caller's mistake; they must not reach a text frame.
-    match Utf8Bytes::new(Bytes::from(out)) {
-        Ok(text) => Message::Text(text),
-        Err(_) => join::<C>(&[]),
+/// The bytes of a message, if it is of the codec's kind.
+fn bytes<C: Format>(message: &Message) -> Result<&Bytes, DecodeError> {
+    match (message, C::FORM) {
+        (Message::Text(text), Form::Text) => Ok(text.as_bytes()),
+        (Message::Binary(bytes), Form::Binary) => Ok(bytes),
+        (_, Form::Text) => Err(DecodeError::Form { codec: C::NAME, expected: "text" }),
+        (_, Form::Binary) => Err(DecodeError::Form { codec: C::NAME, expected: "binary" }),
     }
 }
 
-pub(super) fn concat(messages: &[Message]) -> Message {
-    let mut out = String::with_capacity(messages.iter().map(|message| message.len() + 1).sum());
-    let texts = messages.iter().filter_map(|message| match message {
-        Message::Text(text) => Some(text.as_str()),
-        Message::Binary(_) => None,
-    });
-    for (index, text) in texts.enumerate() {
-        if index > 0 {
-            out.push('\n');
-        }
-        out.push_str(text);
-    }
-    Message::text(out)
+pub(super) fn decode<C: Format>(codec: &C, message: &Message) -> Result<Packet, DecodeError> {
+    packet(&mut Tokens::new(codec.source(bytes::<C>(message)?)?))
 }
 
-fn text<C: Text>(message: &Message) -> Result<&Utf8Bytes, DecodeError> {
-    match message {
-        Message::Text(text) => Ok(text),
-        Message::Binary(_) => Err(DecodeError::Form { codec: C::NAME, expected: "text" }),
-    }
+pub(super) fn decode_all<C: Format>(codec: &C, message: &Message) -> Result<Vec<Packet>, DecodeError> {
+    each(&mut Tokens::new(codec.source(bytes::<C>(message)?)?), packet)
 }
 
-pub(super) fn decode<C: Text>(codec: &C, message: &Message) -> Result<Packet, DecodeError> {
-    packet(&mut Tokens::new(codec.source(text::<C>(message)?)))
+pub(super) fn decode_event<C: Format>(codec: &C, message: &Message) -> Result<Received, DecodeError> {
+    let bytes = bytes::<C>(message)?;
+    received::<C>(bytes, &mut Tokens::new(codec.source(bytes)?))
 }
 
-pub(super) fn decode_all<C: Text>(codec: &C, message: &Message) -> Result<Vec<Packet>, DecodeError> {
-    each(&mut Tokens::new(codec.source(text::<C>(message)?)), packet)
-}
-
-pub(super) fn decode_event<C: Text>(codec: &C, message: &Message) -> Result<Received, DecodeError> {
-    let text = text::<C>(message)?;
-    received::<C>(text.as_bytes(), &mut Tokens::new(codec.source(text)))
-}
-
-pub(super) fn decode_events<C: Text>(codec: &C, message: &Message) -> Result<Vec<Received>, DecodeError> {
-    let text = text::<C>(message)?;
-    each(&mut Tokens::new(codec.source(text)), |tokens| received::<C>(text.as_bytes(), tokens))
+pub(super) fn decode_events<C: Format>(codec: &C, message: &Message) -> Result<Vec<Received>, DecodeError> {
+    let bytes = bytes::<C>(message)?;
+    each(&mut Tokens::new(codec.source(bytes)?), |tokens| received::<C>(bytes, tokens))
 }
 
 fn each<'de, S: Source<'de>, T>(
@@ -134,7 +101,10 @@ fn slot<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Value, Decod
     }
 }
 
-fn received<'de, C: Text>(message: &Bytes, tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Received, DecodeError> {
+fn received<'de, C: Format>(
+    message: &Bytes,
+    tokens: &mut Tokens<'de, C::Source<'de>>,
+) -> Result<Received, DecodeError> {
     // What turns out not to be an event is read again from here, as a value.
     let again = tokens.clone();
     open(tokens)?;
@@ -150,10 +120,11 @@ fn received<'de, C: Text>(message: &Bytes, tokens: &mut Tokens<'de, C::Source<'d
 type Data = Option<std::ops::Range<usize>>;
 
 /// Reads `[id]` or `[id data]`; after `None`, an unknown part of what is there was read.
-fn event<'de, C: Text>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Option<(EventId, Data)>, DecodeError> {
+fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Option<(EventId, Data)>, DecodeError> {
     if tokens.next()? != Token::Open(Shape::Vector) {
         return Ok(None);
     }
+    let whole = tokens.start();
     let Some(id) = C::event_id(&tokens.next()?) else { return Ok(None) };
     let mut data = None;
     if *tokens.peek()? != Token::Close {
@@ -162,14 +133,26 @@ fn event<'de, C: Text>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Optio
         data = Some(start..tokens.end());
     }
     let complete = tokens.next()? == Token::Close;
+    if C::DATA == DataForm::InItsEvent {
+        data = data.map(|_| whole..tokens.end());
+    }
     Ok(complete.then_some((id, data)))
 }
 
-/// Offers `data` to `reader`, straight from its text.
-pub(super) fn deserialize<C: Text>(codec: &C, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    let text = std::str::from_utf8(data)
-        .map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })?;
-    let mut tokens = Tokens::new(codec.source(text));
+/// Offers `data` to `reader`, straight from its bytes.
+pub(super) fn deserialize<C: Format>(codec: &C, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let mut tokens = Tokens::new(codec.source(data)?);
+    if C::DATA == DataForm::InItsEvent {
+        // The vector and the id, which may stand in the codec's cache.
+        tokens.next()?;
+        tokens.next()?;
+    }
     let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(&mut tokens);
     reader(&mut deserializer).map_err(|error| DecodeError::Data(error.to_string()))
+}
+
+/// The text of a text codec's message.
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+pub(super) fn utf8(data: &[u8]) -> Result<&str, DecodeError> {
+    std::str::from_utf8(data).map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })
 }

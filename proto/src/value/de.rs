@@ -50,11 +50,14 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
             Token::Nil => visitor.visit_unit(),
             Token::Boolean(value) => visitor.visit_bool(value),
             Token::Integer(value) => visitor.visit_i64(value),
-            Token::BigInteger(digits) => visit_integer(digits, visitor),
+            Token::BigInteger(digits) => visit_integer(&digits, visitor),
             Token::Float(value) => visitor.visit_f64(value),
-            Token::Decimal(text) | Token::Ratio(text) => visitor.visit_borrowed_str(text),
             Token::Character(value) => visitor.visit_char(value),
-            Token::String(text) | Token::Keyword(text) | Token::Symbol(text) => visit_text(text, visitor),
+            Token::String(text)
+            | Token::Keyword(text)
+            | Token::Symbol(text)
+            | Token::Decimal(text)
+            | Token::Ratio(text) => visit_text(text, visitor),
             Token::Instant(millis) => visitor.visit_string(super::instant::text(millis)),
             Token::Uuid(bytes) => visitor.visit_string(super::ser::uuid_text(&bytes)),
             Token::Bytes(Cow::Borrowed(bytes)) => visitor.visit_borrowed_bytes(bytes),
@@ -93,7 +96,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     fn visit_float<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.untagged()? {
             Token::Decimal(text) | Token::BigInteger(text) => visitor.visit_f64(text.parse().unwrap_or(f64::NAN)),
-            Token::Ratio(text) => visitor.visit_f64(ratio(text)),
+            Token::Ratio(text) => visitor.visit_f64(ratio(&text)),
             Token::String(text) if S::WIDENS && is_decimal(&text) => {
                 visitor.visit_f64(text.parse().unwrap_or(f64::NAN))
             }
@@ -103,7 +106,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
 
     fn visit_words<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.untagged()? {
-            Token::BigInteger(text) => visitor.visit_borrowed_str(text),
+            Token::BigInteger(text) => visit_text(text, visitor),
             token => self.visit(token, visitor),
         }
     }
@@ -124,9 +127,9 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         match self.next()? {
             Token::Keyword(name) => visitor.visit_enum(text(KEYWORD, name)),
             Token::Symbol(name) => visitor.visit_enum(text(SYMBOL, name)),
-            Token::BigInteger(digits) => visitor.visit_enum(text(BIG_INTEGER, digits.into())),
-            Token::Decimal(digits) => visitor.visit_enum(text(DECIMAL, digits.into())),
-            Token::Ratio(digits) => visitor.visit_enum(text(RATIO, digits.into())),
+            Token::BigInteger(digits) => visitor.visit_enum(text(BIG_INTEGER, digits)),
+            Token::Decimal(digits) => visitor.visit_enum(text(DECIMAL, digits)),
+            Token::Ratio(digits) => visitor.visit_enum(text(RATIO, digits)),
             Token::Uuid(bytes) => visitor.visit_enum(text(UUID, super::ser::uuid_text(&bytes).into())),
             Token::Instant(millis) => {
                 visitor.visit_enum(Special { kind: INSTANT, content: Content::<S>::Number(millis) })
@@ -333,7 +336,7 @@ enum Content<'t, 'de, S> {
     Number(i64),
     Members(&'t mut Tokens<'de, S>),
     /// The tag until it was given, then the value that follows.
-    Tagged(Option<&'de str>, &'t mut Tokens<'de, S>),
+    Tagged(Option<Cow<'de, str>>, &'t mut Tokens<'de, S>),
 }
 
 impl<'t, 'de, S: Source<'de>> EnumAccess<'de> for Special<'t, 'de, S> {
@@ -381,7 +384,7 @@ impl<'de, S: Source<'de>> SeqAccess<'de> for Content<'_, 'de, S> {
     fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
         match self {
             Self::Tagged(tag @ Some(_), _) => {
-                let name = Cow::Borrowed(tag.take().unwrap_or_default());
+                let name = tag.take().unwrap_or_default();
                 seed.deserialize(CowStrDeserializer::new(name)).map(Some)
             }
             Self::Tagged(None, tokens) => seed.deserialize(&mut **tokens).map(Some),

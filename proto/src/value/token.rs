@@ -12,10 +12,10 @@ pub(crate) enum Token<'de> {
     Nil,
     Boolean(bool),
     Integer(i64),
-    BigInteger(&'de str),
+    BigInteger(Cow<'de, str>),
     Float(f64),
-    Decimal(&'de str),
-    Ratio(&'de str),
+    Decimal(Cow<'de, str>),
+    Ratio(Cow<'de, str>),
     Character(char),
     String(Cow<'de, str>),
     Keyword(Cow<'de, str>),
@@ -24,7 +24,7 @@ pub(crate) enum Token<'de> {
     Uuid([u8; 16]),
     Bytes(Cow<'de, [u8]>),
     /// A tag; the form it belongs to follows.
-    Tag(&'de str),
+    Tag(Cow<'de, str>),
     Open(Shape),
     Close,
     /// There is no further form.

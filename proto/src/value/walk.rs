@@ -58,10 +58,10 @@ impl<'v> Source<'v> for Walk<'v> {
             Value::Nil => Token::Nil,
             Value::Boolean(value) => Token::Boolean(*value),
             Value::Integer(value) => Token::Integer(*value),
-            Value::BigInteger(text) => Token::BigInteger(text),
+            Value::BigInteger(text) => Token::BigInteger(Cow::Borrowed(text)),
             Value::Float(value) => Token::Float(*value),
-            Value::Decimal(text) => Token::Decimal(text),
-            Value::Ratio(text) => Token::Ratio(text),
+            Value::Decimal(text) => Token::Decimal(Cow::Borrowed(text)),
+            Value::Ratio(text) => Token::Ratio(Cow::Borrowed(text)),
             Value::Character(value) => Token::Character(*value),
             Value::String(text) => Token::String(Cow::Borrowed(text)),
             Value::Keyword(text) => Token::Keyword(Cow::Borrowed(text)),
@@ -71,7 +71,7 @@ impl<'v> Source<'v> for Walk<'v> {
             Value::Bytes(bytes) => Token::Bytes(Cow::Borrowed(bytes)),
             Value::Tagged(tag, value) => {
                 self.next = Some(value);
-                Token::Tag(tag)
+                Token::Tag(Cow::Borrowed(tag))
             }
             Value::List(elements) => self.elements(Shape::List, elements),
             Value::Vector(elements) => self.elements(Shape::Vector, elements),

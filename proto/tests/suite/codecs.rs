@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::panic::catch_unwind;
-use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Json, Reader, suite};
+use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Json, MessagePack, Reader, suite};
 use tsugi_proto::{Event, Message, Packet, Received, Value};
 
 #[test]
@@ -13,6 +13,11 @@ fn edn_satisfies_the_suite() {
 #[test]
 fn json_satisfies_the_suite() {
     suite::run(&Json::new());
+}
+
+#[test]
+fn msgpack_satisfies_the_suite() {
+    suite::run(&MessagePack::new());
 }
 
 #[test]

@@ -96,7 +96,8 @@ fn scalar() -> impl Strategy<Value = Value> {
     ]
 }
 
-fn value() -> impl Strategy<Value = Value> {
+/// Everything that EDN can say.
+pub(crate) fn value() -> impl Strategy<Value = Value> {
     scalar().prop_recursive(4, 40, 6, |inner| {
         let many = proptest::collection::vec(inner.clone(), 0..6).boxed();
         let pairs = proptest::collection::vec((inner.clone(), inner.clone()), 0..6).boxed();
@@ -110,7 +111,8 @@ fn value() -> impl Strategy<Value = Value> {
     })
 }
 
-fn unique<T>(items: Vec<T>, key: impl Fn(&T) -> &Value) -> Vec<T> {
+/// The first of each that are equal.
+pub(crate) fn unique<T>(items: Vec<T>, key: impl Fn(&T) -> &Value) -> Vec<T> {
     let mut kept: Vec<T> = Vec::new();
     for item in items {
         if kept.iter().all(|other| key(other) != key(&item)) {

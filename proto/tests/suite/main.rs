@@ -6,6 +6,7 @@ mod codecs;
 mod connection_rules;
 mod edn_literals;
 mod hostile;
+mod msgpack;
 mod resume_model;
 mod session_model;
 mod session_rules;

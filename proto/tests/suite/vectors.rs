@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
-use tsugi_proto::codec::{self, Codec, Edn, edn, json};
+use tsugi_proto::codec::{self, Codec, Edn, edn, json, msgpack};
 use tsugi_proto::{Message, Received, Value};
 
 fn lines(text: &str) -> Vec<Json> {
@@ -83,6 +83,35 @@ fn json_reads_and_writes_every_vector() {
         let expected = value(&line["value"]);
         assert_eq!(json::write(&expected).as_deref(), Ok(input));
         assert_eq!(json::read(input), Ok(line.get("reads").map_or(expected, value)), "{input}");
+    }
+}
+
+fn hex(text: &str) -> Vec<u8> {
+    let digits: Vec<u32> = text.chars().map(|digit| digit.to_digit(16).unwrap()).collect();
+    digits.chunks(2).map(|pair| (pair[0] << 4 | pair[1]) as u8).collect()
+}
+
+#[test]
+fn msgpack_reads_and_writes_every_vector() {
+    for line in lines(include_str!("../../../vectors/msgpack.json")) {
+        let value = line.get("value").map(value);
+        if line.get("unwritable").is_some() {
+            assert!(msgpack::write(value.as_ref().unwrap()).is_err(), "{value:?}");
+            continue;
+        }
+        let input = hex(text(&line, "hex").unwrap());
+        let read = msgpack::read(&input);
+        let borrowed = msgpack::from_slice::<Value>(&input);
+        if line.get("error").is_some() {
+            assert!(read.is_err() && borrowed.is_err(), "{line} read as {read:?}");
+            continue;
+        }
+        if let Some(value) = &value {
+            assert_eq!(msgpack::write(value).as_ref(), Ok(&input), "{line}");
+        }
+        let expected = line.get("reads").map(self::value).or(value).unwrap();
+        assert_eq!(read.as_ref(), Ok(&expected), "{line}");
+        assert_eq!(borrowed.as_ref(), Ok(&expected), "{line}");
     }
 }
 

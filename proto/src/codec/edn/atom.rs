@@ -1,5 +1,6 @@
 //! Everything without brackets and quotes: numbers, names, characters.
 
+use crate::codec::number::number;
 use crate::codec::unicode::radix;
 use crate::value::token::Token;
 use std::borrow::Cow;
@@ -32,75 +33,6 @@ pub(super) fn read(text: &str) -> Result<Token<'_>, What> {
         _ if is_symbol(text) => Ok(Token::Symbol(Cow::Borrowed(text))),
         _ => Err("neither a number nor a name"),
     }
-}
-
-fn number(text: &str) -> Result<Token<'_>, What> {
-    const NOT: What = "not a number";
-    let unsigned = text.strip_prefix('+').unwrap_or(text);
-    let magnitude = text.strip_prefix(['+', '-']).unwrap_or(text);
-    let whole = digits(magnitude);
-    if whole.is_empty() {
-        return Err(NOT);
-    }
-    if whole.len() > 1 && whole.starts_with('0') {
-        return Err("a number with a leading zero");
-    }
-    match &magnitude.as_bytes()[whole.len()..] {
-        [] => Ok(unsigned.parse().map_or(Token::BigInteger(unsigned), Token::Integer)),
-        [b'N'] => Ok(Token::BigInteger(&unsigned[..unsigned.len() - 1])),
-        [b'/', ..] if is_denominator(&magnitude[whole.len() + 1..]) => Ok(Token::Ratio(unsigned)),
-        rest => match after_fraction(rest) {
-            [] => unsigned.parse().map(Token::Float).map_err(|_| NOT),
-            [b'M'] => Ok(Token::Decimal(&unsigned[..unsigned.len() - 1])),
-            _ => Err(NOT),
-        },
-    }
-}
-
-fn digits(text: &str) -> &str {
-    &text[..text.bytes().take_while(u8::is_ascii_digit).count()]
-}
-
-fn is_denominator(text: &str) -> bool {
-    !text.is_empty() && !text.starts_with('0') && digits(text).len() == text.len()
-}
-
-/// What follows `.5`, `e10` and `.5e10`, each of them optional.
-fn after_fraction(mut rest: &[u8]) -> &[u8] {
-    let skip = |rest: &mut &[u8]| {
-        let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-        *rest = &rest[length..];
-        length
-    };
-    if let [b'.', after @ ..] = rest {
-        rest = after;
-        skip(&mut rest);
-    }
-    if let [b'e' | b'E', b'+' | b'-', after @ ..] | [b'e' | b'E', after @ ..] = rest {
-        let mut exponent = after;
-        if skip(&mut exponent) > 0 {
-            rest = exponent;
-        }
-    }
-    rest
-}
-
-/// Whether `text` is an integer of any size as `1N` has it, without the `N`.
-pub(super) fn is_integer(text: &str) -> bool {
-    matches!(number(text), Ok(Token::Integer(_) | Token::BigInteger(_))) && !text.ends_with('N')
-}
-
-/// Whether `text` is a decimal, without the `M`.
-pub(super) fn is_decimal(text: &str) -> bool {
-    let signless = text.strip_prefix(['+', '-']).unwrap_or(text);
-    matches!(number(text), Ok(Token::Float(_) | Token::Integer(_) | Token::BigInteger(_)))
-        && signless.starts_with(|first: char| first.is_ascii_digit())
-        && !text.ends_with('N')
-}
-
-/// Whether `text` is a ratio.
-pub(super) fn is_ratio(text: &str) -> bool {
-    matches!(number(text), Ok(Token::Ratio(_)))
 }
 
 /// Whether `name` is one after a colon. Unlike symbols, keywords may begin with a digit, as Clojure allows.

@@ -209,7 +209,7 @@ impl<'de> Lexer<'de> {
             "inst" => |text: &str| instant::parse(text).map(Token::Instant),
             "uuid" => |text: &str| ser::parse_uuid(text).map(Token::Uuid),
             "bytes" => |text: &str| base64::decode(text).map(|bytes| Token::Bytes(Cow::Owned(bytes))),
-            _ => return Ok(Token::Tag(name)),
+            _ => return Ok(Token::Tag(Cow::Borrowed(name))),
         };
         let token = match self.next()? {
             Token::String(text) => read(&text),

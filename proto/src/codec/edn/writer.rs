@@ -1,7 +1,7 @@
 //! Values to text, as Clojure prints them readably.
 
 use super::atom;
-use crate::codec::EncodeError;
+use crate::codec::{EncodeError, number};
 use crate::value::{Value, base64, instant, ser};
 use std::fmt::Write as _;
 
@@ -15,10 +15,10 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
         Value::Nil => out.push_str("nil"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
         Value::Integer(value) => display(value, out),
-        Value::BigInteger(text) => checked(atom::is_integer(text), "", text, "N", out)?,
+        Value::BigInteger(text) => checked(number::is_integer(text), "", text, "N", out)?,
         Value::Float(value) => float(*value, out),
-        Value::Decimal(text) => checked(atom::is_decimal(text), "", text, "M", out)?,
-        Value::Ratio(text) => checked(atom::is_ratio(text), "", text, "", out)?,
+        Value::Decimal(text) => checked(number::is_decimal(text), "", text, "M", out)?,
+        Value::Ratio(text) => checked(number::is_ratio(text), "", text, "", out)?,
         Value::Character(value) => character(*value, out),
         Value::String(text) => string(text, out),
         Value::Keyword(text) => checked(atom::is_keyword(text), ":", text, "", out)?,
@@ -55,7 +55,6 @@ fn checked(valid: bool, before: &str, text: &str, after: &str, out: &mut String)
     Ok(())
 }
 
-/// As `Double.toString` of Java 19 and later: shortest digits, a point always, an exponent from 10^7 and below 10^-3.
 fn float(value: f64, out: &mut String) {
     if value.is_nan() {
         return out.push_str("##NaN");
@@ -63,17 +62,7 @@ fn float(value: f64, out: &mut String) {
     if value.is_infinite() {
         return out.push_str(if value > 0.0 { "##Inf" } else { "##-Inf" });
     }
-    if value == 0.0 || (1e-3..1e7).contains(&value.abs()) {
-        // Debug, unlike Display, keeps the `.0`.
-        let _ = write!(out, "{value:?}");
-        return;
-    }
-    let start = out.len();
-    let _ = write!(out, "{value:E}");
-    if !out[start..].contains('.') {
-        let exponent = out[start..].find('E').map_or(out.len(), |at| start + at);
-        out.insert_str(exponent, ".0");
-    }
+    number::float(value, out);
 }
 
 fn character(value: char, out: &mut String) {

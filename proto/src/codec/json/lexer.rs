@@ -3,6 +3,7 @@
 use super::string;
 use crate::codec::DecodeError;
 use crate::value::token::{Shape, Source, Token};
+use std::borrow::Cow;
 
 /// Where reading stands.
 #[derive(Clone)]
@@ -153,7 +154,7 @@ fn number(text: &str) -> Result<(Token<'_>, usize), &'static str> {
         let integer = if text == "-0" {
             Token::Float(-0.0)
         } else {
-            text.parse().map_or(Token::BigInteger(text), Token::Integer)
+            text.parse().map_or(Token::BigInteger(Cow::Borrowed(text)), Token::Integer)
         };
         return Ok((integer, end));
     }
