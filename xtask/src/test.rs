@@ -17,7 +17,7 @@ pub(crate) struct Options {
 type Stage = fn() -> Outcome<String>;
 
 /// What must hold, in the order in which a mistake is cheapest to find.
-const STAGES: [(&str, Stage); 16] = [
+const STAGES: [(&str, Stage); 17] = [
     ("rust components", rust_components),
     ("format", || capture(command("", "cargo fmt --all --check"))),
     ("clippy", clippy),
@@ -35,6 +35,7 @@ const STAGES: [(&str, Stage); 16] = [
     ("javascript is fresh", javascript_is_fresh),
     ("browser", browser),
     ("sockjs-client", sockjs_client),
+    ("benchmark", benchmark),
     ("memory", || capture(command("", "cargo xtask memory --connections 2000 --limit 5120"))),
 ];
 
@@ -171,6 +172,15 @@ fn sockjs_client() -> Outcome<String> {
     chromium()?;
     capture(command("", "cargo build --package interop --bins"))?;
     capture(command("conformance/sockjs-client", "npm run --silent test"))
+}
+
+/// That the load and the servers of the benchmark still work; nothing is timed, and no peer is built. They are a workspace of
+/// their own, but what is built for both is built once.
+fn benchmark() -> Outcome<String> {
+    capture(command("benches", "cargo fmt --all --check"))?;
+    let mut tests = command("benches", "cargo test --package tsugi-benches");
+    tests.env("CARGO_TARGET_DIR", root().join("target"));
+    capture(tests)
 }
 
 fn chromium() -> Outcome {
