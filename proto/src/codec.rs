@@ -8,13 +8,17 @@ pub mod edn;
 mod envelope;
 #[cfg(feature = "json")]
 pub mod json;
+#[cfg(any(feature = "json", feature = "transit"))]
+mod json_text;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 #[cfg(any(feature = "edn", feature = "msgpack", feature = "transit"))]
 mod number;
 #[cfg(feature = "test-suite")]
 pub mod suite;
-#[cfg(any(feature = "edn", feature = "json"))]
+#[cfg(feature = "transit")]
+pub mod transit;
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 mod unicode;
 
 #[cfg(feature = "edn")]
@@ -23,6 +27,8 @@ pub use edn::Edn;
 pub use json::Json;
 #[cfg(feature = "msgpack")]
 pub use msgpack::MessagePack;
+#[cfg(feature = "transit")]
+pub use transit::Transit;
 
 use crate::event::Event;
 use crate::message::Message;
@@ -49,7 +55,7 @@ pub type Reader<'r> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Resu
 ///
 /// A codec keeps no state between messages.
 pub trait Codec: Send + Sync + fmt::Debug + 'static {
-    /// The name that `codec=` in a query chooses: `edn`, `json`, `msgpack`.
+    /// The name that `codec=` in a query chooses: `edn`, `json`, `msgpack`, `transit`.
     fn name(&self) -> &'static str;
 
     /// Text or binary.

@@ -128,3 +128,21 @@ pub fn msgpack(data: &[u8]) {
     }
     client_message(&MessagePack::new(), &Message::Binary(data.to_vec().into()));
 }
+
+/// Whatever transit reads can be written in both forms, reads as the same again, and is the same through serde.
+pub fn transit(data: &[u8]) {
+    use crate::codec::transit::{self, Style};
+
+    let Some(text) = text(data) else { return };
+    let read = transit::read(text);
+    assert_eq!(transit::from_str::<Value>(text), read);
+    if let Ok(value) = read {
+        for style in [Style::Json, Style::Verbose] {
+            // What was read at the limit of depth may be written with a bracket more.
+            if let Ok(written) = transit::write(&value, style) {
+                assert_eq!(transit::read(&written).as_ref(), Ok(&value), "{written}");
+            }
+        }
+    }
+    client_message(&crate::codec::Transit::new(), &Message::text(text));
+}

@@ -24,7 +24,7 @@ pub enum Received {
     Event {
         /// The event's name.
         id: EventId,
-        /// The data as it was encoded; `None` when the event has one element only.
+        /// The data as it was encoded, for [`codec::deserialize`](crate::codec::deserialize); `None` when the event has one element only.
         data: Option<Bytes>,
         /// The slot to answer in; [`Value::Nil`] when no reply is wanted.
         slot: Value,

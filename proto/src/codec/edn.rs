@@ -147,7 +147,7 @@ impl Codec for Edn {
     }
 
     fn concat(&self, messages: &[Message]) -> Message {
-        text::concat(messages)
+        envelope::concat(messages)
     }
 
     fn decode(&self, message: &Message) -> Result<Packet, DecodeError> {

@@ -1,6 +1,6 @@
 //! The shapes of packets, for every codec: `[payload slot]` one after another.
 
-#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+#[cfg(any(feature = "edn", feature = "json"))]
 pub(super) mod text;
 
 use super::{DecodeError, Form, Reader};
@@ -155,4 +155,21 @@ pub(super) fn deserialize<C: Format>(codec: &C, data: &[u8], reader: &mut Reader
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 pub(super) fn utf8(data: &[u8]) -> Result<&str, DecodeError> {
     std::str::from_utf8(data).map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })
+}
+
+/// Messages of a text codec, one a line.
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+pub(super) fn concat(messages: &[Message]) -> Message {
+    let mut out = String::with_capacity(messages.iter().map(|message| message.len() + 1).sum());
+    let texts = messages.iter().filter_map(|message| match message {
+        Message::Text(text) => Some(text.as_str()),
+        Message::Binary(_) => None,
+    });
+    for (index, text) in texts.enumerate() {
+        if index > 0 {
+            out.push('\n');
+        }
+        out.push_str(text);
+    }
+    Message::text(out)
 }

@@ -15,12 +15,11 @@
 //! tagged values. Numbers read as integers when they have neither point nor exponent. Refused: a key that is there
 //! twice, a number beyond the range of `f64`, unpaired surrogates, nesting beyond the limit (128 unless told).
 
-mod lexer;
-mod string;
 mod writer;
 
 use super::envelope::text::{self, Text};
 use super::envelope::{self, Format};
+use super::json_text::{Lexer, write_string};
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::{Event, EventId};
 use crate::message::Message;
@@ -28,7 +27,6 @@ use crate::packet::{Packet, Received};
 use crate::value::token::{Token, Tokens};
 use crate::value::{Value, build};
 use bytes::Bytes;
-use lexer::Lexer;
 
 /// The JSON codec.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -121,7 +119,7 @@ impl Codec for Json {
 
     fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {
         let mut out = String::from("[");
-        writer::string(event.id.as_str(), &mut out);
+        write_string(event.id.as_str(), &mut out);
         if let Some(data) = &event.data {
             out.push(',');
             self.write(data, &mut out)?;
@@ -135,7 +133,7 @@ impl Codec for Json {
     }
 
     fn concat(&self, messages: &[Message]) -> Message {
-        text::concat(messages)
+        envelope::concat(messages)
     }
 
     fn decode(&self, message: &Message) -> Result<Packet, DecodeError> {

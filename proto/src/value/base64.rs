@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 
-#[cfg(any(feature = "edn", feature = "json"))]
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 pub(crate) fn encode(bytes: &[u8]) -> String {
     STANDARD.encode(bytes)
 }

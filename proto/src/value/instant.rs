@@ -10,7 +10,7 @@ pub(crate) fn text(millis: i64) -> String {
 }
 
 /// Whether a moment has a form as text.
-#[cfg(any(feature = "edn", feature = "json"))]
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 pub(crate) fn is_writable(millis: i64) -> bool {
     RANGE.contains(&millis)
 }
@@ -26,7 +26,7 @@ pub(crate) fn local(millis: i64) -> String {
 
 /// Reads a moment from any prefix of RFC 3339 down to the year, with any offset; without one it is UTC.
 /// Digits beyond milliseconds are cut off.
-#[cfg(feature = "edn")]
+#[cfg(any(feature = "edn", feature = "transit"))]
 pub(crate) fn parse(text: &str) -> Option<i64> {
     let mut rest = Rest(text.as_bytes());
     let year = rest.digits(4)?;
@@ -45,10 +45,10 @@ pub(crate) fn parse(text: &str) -> Option<i64> {
     (rest.0.is_empty() && is_writable(millis)).then_some(millis)
 }
 
-#[cfg(feature = "edn")]
+#[cfg(any(feature = "edn", feature = "transit"))]
 struct Rest<'a>(&'a [u8]);
 
-#[cfg(feature = "edn")]
+#[cfg(any(feature = "edn", feature = "transit"))]
 impl Rest<'_> {
     fn take(&mut self, byte: u8) -> bool {
         let there = self.0.first() == Some(&byte);
@@ -103,7 +103,7 @@ impl Rest<'_> {
     }
 }
 
-#[cfg(feature = "edn")]
+#[cfg(any(feature = "edn", feature = "transit"))]
 fn days_in(year: i64, month: i64) -> i64 {
     match month {
         2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => 29,
@@ -114,7 +114,7 @@ fn days_in(year: i64, month: i64) -> i64 {
 }
 
 /// Days since 1970-01-01 of a date in the Gregorian calendar. Years begin in March here, so that a leap day is last.
-#[cfg(feature = "edn")]
+#[cfg(any(feature = "edn", feature = "transit"))]
 fn days(year: i64, month: i64, day: i64) -> i64 {
     let year = if month <= 2 { year - 1 } else { year };
     let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;

@@ -1,7 +1,10 @@
 //! What every reader is made of: a form as a run of tokens. Text and values are both sources of them, so that one
 //! deserializer and one builder of values serve every codec.
 
-#![cfg_attr(not(any(feature = "edn", feature = "json")), allow(dead_code, reason = "only text has positions"))]
+#![cfg_attr(
+    not(any(feature = "edn", feature = "json", feature = "msgpack", feature = "transit")),
+    allow(dead_code, reason = "only codecs have positions")
+)]
 
 use crate::codec::DecodeError;
 use std::borrow::Cow;

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::panic::catch_unwind;
-use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Json, MessagePack, Reader, suite};
+use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Json, MessagePack, Reader, Transit, suite};
 use tsugi_proto::{Event, Message, Packet, Received, Value};
 
 #[test]
@@ -18,6 +18,12 @@ fn json_satisfies_the_suite() {
 #[test]
 fn msgpack_satisfies_the_suite() {
     suite::run(&MessagePack::new());
+}
+
+#[test]
+fn transit_satisfies_the_suite_in_both_forms() {
+    suite::run(&Transit::new());
+    suite::run(&Transit::verbose());
 }
 
 #[test]

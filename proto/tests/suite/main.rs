@@ -11,6 +11,7 @@ mod resume_model;
 mod session_model;
 mod session_rules;
 mod sockjs_framing;
+mod transit;
 mod typed;
 mod vectors;
 mod websocket_rules;

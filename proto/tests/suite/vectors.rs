@@ -3,7 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value as Json;
-use tsugi_proto::codec::{self, Codec, Edn, edn, json, msgpack};
+use tsugi_proto::codec::{self, Codec, Edn, edn, json, msgpack, transit};
 use tsugi_proto::{Message, Received, Value};
 
 fn lines(text: &str) -> Vec<Json> {
@@ -112,6 +112,32 @@ fn msgpack_reads_and_writes_every_vector() {
         let expected = line.get("reads").map(self::value).or(value).unwrap();
         assert_eq!(read.as_ref(), Ok(&expected), "{line}");
         assert_eq!(borrowed.as_ref(), Ok(&expected), "{line}");
+    }
+}
+
+#[test]
+fn transit_reads_and_writes_every_vector() {
+    for line in lines(include_str!("../../../vectors/transit.json")) {
+        let value = line.get("value").map(value);
+        for (key, style) in [("json", transit::Style::Json), ("verbose", transit::Style::Verbose)] {
+            if line.get("unwritable").is_some() {
+                assert!(transit::write(value.as_ref().unwrap(), style).is_err(), "{value:?}");
+                continue;
+            }
+            let Some(input) = text(&line, key) else { continue };
+            let read = transit::read(input);
+            let borrowed = transit::from_str::<Value>(input);
+            if line.get("error").is_some() {
+                assert!(read.is_err() && borrowed.is_err(), "{line} read as {read:?}");
+                continue;
+            }
+            if let Some(value) = &value {
+                assert_eq!(transit::write(value, style).as_deref(), Ok(input), "{line}");
+            }
+            let expected = line.get("reads").map(self::value).or_else(|| value.clone()).unwrap();
+            assert_eq!(read.as_ref(), Ok(&expected), "{line}");
+            assert_eq!(borrowed.as_ref(), Ok(&expected), "{line}");
+        }
     }
 }
 

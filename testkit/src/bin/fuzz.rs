@@ -8,7 +8,7 @@ use tsugi_proto::fuzzing;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 8] = [
+const TARGETS: [(&str, Body); 9] = [
     ("edn", fuzzing::edn),
     ("json", fuzzing::json),
     ("msgpack", fuzzing::msgpack),
@@ -16,11 +16,12 @@ const TARGETS: [(&str, Body); 8] = [
     ("websocket", fuzzing::websocket),
     ("query", tsugi::fuzzing::query),
     ("sockjs", fuzzing::sockjs),
+    ("transit", fuzzing::transit),
     ("sockjs route", tsugi::fuzzing::sockjs_route),
 ];
 
 /// Where mutations begin: one of each thing a parser knows.
-const SEEDS: [&[u8]; 21] = [
+const SEEDS: [&[u8]; 24] = [
     b"[[:a/b {:a 1, \"s\" [1.5 ##Inf -7N 2M 22/7 \\a \\newline #{1 2} (nil true)]}] \"abc\"]",
     b"#inst \"2020-01-02T03:04:05.678-00:00\" #uuid \"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\" #:ns{:a 1 :_/b 2} #_ 1 #foo/bar 2",
     b"[[[:srv/n 0] [:srv/n 1]] nil]",
@@ -30,6 +31,9 @@ const SEEDS: [&[u8]; 21] = [
     b"\x92\x92\xc7\x05\x00my/ev\x82\xd4\x00a\x81\xd4\x08\x00\x01\xa1k\xc7\x09\x04\x92\x81\xd4\x08\x01\xc0\xca\x3f\xc0\x00\x00\xa63f1b2c\x00\x00",
     b"\x97\xd5\x03\x16\x07\xd4\x02a\xc7\x0c\xff\x28\x69\x75\x80\x00\x00\x00\x00\x5e\x0d\x5d\xa5\xd6\xff\x5e\x0d\x5d\xa5\xcf\xff\xff\xff\xff\xff\xff\xff\xff\xd1\x80\x00\xd5\x2a\x01\x02",
     b"\x92\xc7\x24\x09f81d4fae-7dec-11d0-a765-00a0c91e6bf6\xdd\x00\x00\x00\x02\xd9\x02hi\xc4\x02\x00\xff",
+    b"[[\"~:my/event\",[\"^ \",\"~:key\",[\"~#set\",[[\"^ \",\"^1\",\"~u f81d4fae\"],\"~zNaN\",\"~i10\"]],\"~$sym\",\"^0\"]],\"3f1b2c\"]",
+    b"{\"~#cmap\":[{\"~#ratio\":[\"~n22\",\"~n7\"]},\"~f1.5\",[\"~#list\",[]],\"~ca\"]} [\"~#'\",\"~m1577934245678\"]",
+    b"[[\"~#foo/bar\",\"~rhttp://x\"],{\"~#point\":[\"^2\",\"~t2020-01-02T03:04:05.678Z\"]},\"~bAAH/\",\"~~\",\"~^\",\"~`\"]",
     b"[[:chsk/handshake [\"u\" nil nil]] nil]",
     b"[[:a/b] nil]garbage",
     b"\x00\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",

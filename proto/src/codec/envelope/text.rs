@@ -45,18 +45,3 @@ pub(in crate::codec) fn join<C: Text>(events: &[Bytes]) -> Message {
         Err(_) => join::<C>(&[]),
     }
 }
-
-pub(in crate::codec) fn concat(messages: &[Message]) -> Message {
-    let mut out = String::with_capacity(messages.iter().map(|message| message.len() + 1).sum());
-    let texts = messages.iter().filter_map(|message| match message {
-        Message::Text(text) => Some(text.as_str()),
-        Message::Binary(_) => None,
-    });
-    for (index, text) in texts.enumerate() {
-        if index > 0 {
-            out.push('\n');
-        }
-        out.push_str(text);
-    }
-    Message::text(out)
-}

@@ -1,14 +1,12 @@
 //! Values to text.
 
 use crate::codec::EncodeError;
+use crate::codec::json_text::{SAFE, write_string as string};
 use crate::value::{Value, base64, instant, ser};
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt::Write as _;
 use std::mem::discriminant;
-
-/// The largest integer that every reader of JSON takes for what it is (2^53 − 1).
-const SAFE: u64 = (1 << 53) - 1;
 
 fn error(what: impl Into<String>) -> EncodeError {
     EncodeError { codec: "json", what: what.into() }
@@ -61,33 +59,6 @@ fn float(value: f64, out: &mut String) -> Result<(), EncodeError> {
     // Debug keeps the `.0`, so that a float comes back as one, and writes large ones with an exponent.
     let _ = write!(out, "{value:?}");
     Ok(())
-}
-
-/// Writes text in quotes.
-pub(super) fn string(text: &str, out: &mut String) {
-    out.push('"');
-    let mut written = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[written..at]);
-        written = at + 1;
-        match byte {
-            b'"' => out.push_str("\\\""),
-            b'\\' => out.push_str("\\\\"),
-            b'\n' => out.push_str("\\n"),
-            b'\t' => out.push_str("\\t"),
-            b'\r' => out.push_str("\\r"),
-            0x0c => out.push_str("\\f"),
-            0x08 => out.push_str("\\b"),
-            _ => {
-                let _ = write!(out, "\\u{byte:04x}");
-            }
-        }
-    }
-    out.push_str(&text[written..]);
-    out.push('"');
 }
 
 fn deeper(depth: usize) -> Result<usize, EncodeError> {

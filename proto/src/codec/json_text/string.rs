@@ -1,6 +1,7 @@
 //! Strings (RFC 8259 section 7).
 
 use std::borrow::Cow;
+use std::fmt::Write as _;
 
 type What = &'static str;
 
@@ -42,4 +43,31 @@ fn escape(text: &str) -> Result<(char, usize), What> {
         _ => return Err("an unknown escape"),
     };
     Ok((simple, 1))
+}
+
+/// Writes text in quotes.
+pub(in crate::codec) fn write(text: &str, out: &mut String) {
+    out.push('"');
+    let mut written = 0;
+    for (at, byte) in text.bytes().enumerate() {
+        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
+            continue;
+        }
+        out.push_str(&text[written..at]);
+        written = at + 1;
+        match byte {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\t' => out.push_str("\\t"),
+            b'\r' => out.push_str("\\r"),
+            0x0c => out.push_str("\\f"),
+            0x08 => out.push_str("\\b"),
+            _ => {
+                let _ = write!(out, "\\u{byte:04x}");
+            }
+        }
+    }
+    out.push_str(&text[written..]);
+    out.push('"');
 }
