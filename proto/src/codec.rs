@@ -6,6 +6,8 @@ mod cache;
 pub mod edn;
 #[cfg(any(feature = "edn", feature = "json", feature = "msgpack", feature = "transit"))]
 mod envelope;
+#[cfg(feature = "gzip")]
+pub mod gzip;
 #[cfg(feature = "json")]
 pub mod json;
 #[cfg(any(feature = "json", feature = "transit"))]
@@ -23,6 +25,8 @@ mod unicode;
 
 #[cfg(feature = "edn")]
 pub use edn::Edn;
+#[cfg(feature = "gzip")]
+pub use gzip::Gzip;
 #[cfg(feature = "json")]
 pub use json::Json;
 #[cfg(feature = "msgpack")]

@@ -146,3 +146,21 @@ pub fn transit(data: &[u8]) {
     }
     client_message(&crate::codec::Transit::new(), &Message::text(text));
 }
+
+/// Whatever is inflated stays within the limit, and is understood as the inner codec's own message.
+pub fn gzip(data: &[u8]) {
+    use crate::codec::{DecodeError, Gzip};
+
+    const LIMIT: usize = 10_000;
+    let codec = Gzip::new(Edn::new()).max_inflated(LIMIT);
+    let message = Message::Binary(data.to_vec().into());
+    match codec.decode(&message) {
+        Err(DecodeError::Size(limit)) => assert_eq!(limit, LIMIT),
+        Ok(packet) => {
+            let again = codec.encode(&packet.payload, &packet.slot).expect("what was read can be written");
+            assert_eq!(Gzip::new(Edn::new()).decode(&again), Ok(packet));
+        }
+        Err(_) => {}
+    }
+    client_message(&codec, &message);
+}

@@ -102,7 +102,7 @@ fn clippy() -> Outcome<String> {
 }
 
 fn features() -> Outcome<String> {
-    for feature in ["", "edn", "json", "msgpack", "transit"] {
+    for feature in ["", "edn", "json", "msgpack", "transit", "gzip"] {
         let features = format!("--no-default-features --features={feature}");
         capture(command("", &format!("cargo check --package tsugi-proto {features}")))?;
     }

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use std::panic::catch_unwind;
-use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Json, MessagePack, Reader, Transit, suite};
+use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Gzip, Json, MessagePack, Reader, Transit, suite};
 use tsugi_proto::{Event, Message, Packet, Received, Value};
 
 #[test]
@@ -24,6 +24,13 @@ fn msgpack_satisfies_the_suite() {
 fn transit_satisfies_the_suite_in_both_forms() {
     suite::run(&Transit::new());
     suite::run(&Transit::verbose());
+}
+
+#[test]
+fn gzip_around_any_codec_satisfies_the_suite() {
+    suite::run(&Gzip::new(Edn::new()));
+    suite::run(&Gzip::new(MessagePack::new()));
+    suite::run(&Gzip::new(Transit::new()));
 }
 
 #[test]

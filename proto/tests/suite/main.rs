@@ -5,6 +5,7 @@
 mod codecs;
 mod connection_rules;
 mod edn_literals;
+mod gzip;
 mod hostile;
 mod msgpack;
 mod resume_model;

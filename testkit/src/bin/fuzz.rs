@@ -8,9 +8,10 @@ use tsugi_proto::fuzzing;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 9] = [
+const TARGETS: [(&str, Body); 10] = [
     ("edn", fuzzing::edn),
     ("json", fuzzing::json),
+    ("gzip", fuzzing::gzip),
     ("msgpack", fuzzing::msgpack),
     ("packet", fuzzing::packet),
     ("websocket", fuzzing::websocket),
@@ -21,7 +22,7 @@ const TARGETS: [(&str, Body); 9] = [
 ];
 
 /// Where mutations begin: one of each thing a parser knows.
-const SEEDS: [&[u8]; 24] = [
+const SEEDS: [&[u8]; 26] = [
     b"[[:a/b {:a 1, \"s\" [1.5 ##Inf -7N 2M 22/7 \\a \\newline #{1 2} (nil true)]}] \"abc\"]",
     b"#inst \"2020-01-02T03:04:05.678-00:00\" #uuid \"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\" #:ns{:a 1 :_/b 2} #_ 1 #foo/bar 2",
     b"[[[:srv/n 0] [:srv/n 1]] nil]",
@@ -34,6 +35,8 @@ const SEEDS: [&[u8]; 24] = [
     b"[[\"~:my/event\",[\"^ \",\"~:key\",[\"~#set\",[[\"^ \",\"^1\",\"~u f81d4fae\"],\"~zNaN\",\"~i10\"]],\"~$sym\",\"^0\"]],\"3f1b2c\"]",
     b"{\"~#cmap\":[{\"~#ratio\":[\"~n22\",\"~n7\"]},\"~f1.5\",[\"~#list\",[]],\"~ca\"]} [\"~#'\",\"~m1577934245678\"]",
     b"[[\"~#foo/bar\",\"~rhttp://x\"],{\"~#point\":[\"^2\",\"~t2020-01-02T03:04:05.678Z\"]},\"~bAAH/\",\"~~\",\"~^\",\"~`\"]",
+    b"\x00[[:a/b {:a 1}] nil]",
+    GZIPPED,
     b"[[:chsk/handshake [\"u\" nil nil]] nil]",
     b"[[:a/b] nil]garbage",
     b"\x00\x81\x85\x37\xfa\x21\x3d\x7f\x9f\x4d\x51\x58",
@@ -47,6 +50,12 @@ const SEEDS: [&[u8]; 24] = [
     b"",
     b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
+
+/// An event whose data repeats itself, compressed.
+const GZIPPED: &[u8] = b"\
+    \x01\x1f\x8b\x08\x00\x00\x00\x00\x00\x02\x03\x8b\x8e\xb6\x4a\xd4\x4f\x52\x88\xae\xb6\x2a\xca\x2f\x57\
+    \x30\xac\x55\xa0\x90\x11\x1b\xab\xa0\x94\x98\x94\xac\x14\x0b\x00\x60\xab\xea\x90\x59\x00\x00\x00\
+";
 
 /// Characters that mean something to one of the parsers.
 const SYNTAX: &[u8] = b"[]{}()\"\\#:^;_/0129.eEnNM, \n%&=+~";
