@@ -1,9 +1,11 @@
 //! `cargo xtask COMMAND`: every chore of the project is one command. `cargo xtask --help` lists them.
 
 mod autobahn;
+mod bench;
 mod licences;
 mod memory;
 mod shell;
+mod talker;
 mod test;
 
 use clap::{Parser, Subcommand};
@@ -22,6 +24,8 @@ enum Command {
     Test(test::Options),
     /// Measures the server's memory for each idle WebSocket client
     Memory(memory::Options),
+    /// Measures speed and memory beside other servers, and writes a table and plots
+    Bench(bench::Options),
     /// Runs the Autobahn test suite against the WebSocket layer, in both roles
     Autobahn(autobahn::Options),
     /// Checks that every dependency's licence is a permissive one
@@ -33,6 +37,7 @@ fn main() -> ExitCode {
         // It has said what failed, and its summary is the last line.
         Command::Test(options) => return if test::run(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Command::Memory(options) => memory::run(&options),
+        Command::Bench(options) => bench::run(&options),
         Command::Autobahn(options) => autobahn::run(&options),
         Command::Licences => licences::run(),
     };

@@ -4,9 +4,8 @@
 //! from many loopback addresses, because one has fewer ports than clients are wanted.
 
 use crate::shell::{Outcome, capture, command, root};
+use crate::talker::Talker;
 use clap::Args;
-use std::io::{BufRead, BufReader, Write};
-use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
 #[derive(Args)]
 pub(crate) struct Options {
@@ -24,64 +23,10 @@ pub(crate) struct Options {
     json: bool,
 }
 
-/// A child that answers each line with a line, and is killed when nobody wants it any more.
-struct Talker {
-    child: Child,
-    input: ChildStdin,
-    output: BufReader<ChildStdout>,
-}
-
-impl Talker {
-    fn start(program: &str, arguments: &[String]) -> Outcome<Self> {
-        let path = root().join("target/release").join(program);
-        // Every client is an open file, and the usual soft limit is 1,024. The hard limit is there to be used; `exec`
-        // keeps the process that is measured the one that was started.
-        let raise = r#"ulimit -S -n "$(ulimit -H -n)"; exec "$0" "$@""#;
-        let mut child = Command::new("sh")
-            .args(["-c", raise])
-            .arg(&path)
-            .args(arguments)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()
-            .map_err(|error| format!("{}: {error}", path.display()))?;
-        let input = child.stdin.take().ok_or("no standard input")?;
-        let output = child.stdout.take().map(BufReader::new).ok_or("no standard output")?;
-        Ok(Self { child, input, output })
-    }
-
-    fn line(&mut self) -> Outcome<String> {
-        let mut line = String::new();
-        self.output.read_line(&mut line).map_err(|error| error.to_string())?;
-        if line.is_empty() { Err("a process ended early".to_owned()) } else { Ok(line.trim().to_owned()) }
-    }
-
-    fn ask(&mut self, line: &str) -> Outcome<String> {
-        writeln!(self.input, "{line}").map_err(|error| error.to_string())?;
-        self.line()
-    }
-
-    /// Resident memory in bytes (proc(5), `VmRSS`).
-    fn resident(&self) -> Outcome<u64> {
-        let path = format!("/proc/{}/status", self.child.id());
-        let status = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
-        let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
-        kibibytes.map(|kibibytes| kibibytes * 1024).ok_or_else(|| format!("{path} has no VmRSS"))
-    }
-}
-
-impl Drop for Talker {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 pub(crate) fn run(options: &Options) -> Outcome {
     eprintln!("building");
     capture(command("", "cargo build --release --package tsugi-testkit --bins"))?;
-    let mut server = Talker::start("memory-server", &[])?;
+    let mut server = start("memory-server", &[])?;
     let address = server.line()?;
     // What is allocated once is not a cost of each client: let it happen before the first reading.
     clients(&address, 100, &mut server)?;
@@ -91,8 +36,14 @@ pub(crate) fn run(options: &Options) -> Outcome {
     }
 }
 
+fn start(program: &str, arguments: &[String]) -> Outcome<Talker> {
+    let path = root().join("target/release").join(program);
+    let line: Vec<String> = std::iter::once(path.display().to_string()).chain(arguments.iter().cloned()).collect();
+    Talker::start(&line)
+}
+
 fn clients(address: &str, count: usize, server: &mut Talker) -> Outcome<Talker> {
-    let mut clients = Talker::start("memory-clients", &[address.to_owned(), count.to_string()])?;
+    let mut clients = start("memory-clients", &[address.to_owned(), count.to_string()])?;
     let connected = clients.line()?;
     if connected != format!("connected {count}") {
         return Err(format!("the clients say: {connected}"));
