@@ -26,8 +26,10 @@ pub struct Answer {
     pub status: u16,
     /// The head, in lower case.
     pub head: String,
-    /// The body.
+    /// The body; for one that is not text, something to show.
     pub body: String,
+    /// The body as it is.
+    pub bytes: Vec<u8>,
 }
 
 impl Raw {
@@ -45,13 +47,18 @@ impl Raw {
 
     /// Writes a request of these lines; host and content length are added.
     pub async fn request<L: AsRef<str>>(&mut self, lines: &[L], body: &str) {
+        self.request_bytes(lines, body.as_bytes()).await;
+    }
+
+    /// The same with any body.
+    pub async fn request_bytes<L: AsRef<str>>(&mut self, lines: &[L], body: &[u8]) {
         let (first, headers) = lines.split_first().expect("a request line");
         let mut head = format!("{}\r\nHost: {}\r\n", first.as_ref(), self.address);
         headers.iter().for_each(|line| head = format!("{head}{}\r\n", line.as_ref()));
         if first.as_ref().starts_with("POST") {
             head = format!("{head}Content-Length: {}\r\n", body.len());
         }
-        self.write(format!("{head}\r\n{body}").as_bytes()).await;
+        self.write(&[format!("{head}\r\n").as_bytes(), body].concat()).await;
     }
 
     /// The next answer.
@@ -68,8 +75,8 @@ impl Raw {
         while self.buffer.len() < length {
             assert!(self.fill().await, "the server hung up within an answer");
         }
-        let body = String::from_utf8(self.buffer.drain(..length).collect()).expect("a body is text here");
-        Answer { status, head, body }
+        let bytes: Vec<u8> = self.buffer.drain(..length).collect();
+        Answer { status, head, body: String::from_utf8_lossy(&bytes).into_owned(), bytes }
     }
 
     /// Asks for a WebSocket at `path`; the answer's status.

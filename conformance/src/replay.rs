@@ -6,6 +6,7 @@
 use crate::raw::{Answer, Raw, payload};
 use serde::Deserialize;
 use std::collections::HashMap;
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -21,14 +22,17 @@ enum Step {
         on: u32,
         request: Vec<String>,
         #[serde(default)]
-        body: String,
+        body: Body,
     },
     /// The server answers, not before `after` milliseconds. Without a body, any will do.
-    Answer { on: u32, status: u16, body: Option<String>, after: Option<u64> },
+    Answer { on: u32, status: u16, body: Option<Body>, after: Option<u64> },
     /// The client sends a frame.
     Send { on: u32, send: String },
     /// The server sends a frame.
     Frame { on: u32, frame: String },
+    /// The server sends a frame of the gzip packer: the byte 1 and a stream that inflates to this. Two deflaters rarely
+    /// write the same.
+    Gzip { on: u32, gzip: String },
     /// The server says nothing for so many milliseconds.
     Quiet { on: u32, quiet: u64 },
     /// The client hangs up without a word.
@@ -39,6 +43,26 @@ enum Step {
     },
     /// The client waits so many milliseconds.
     Wait { wait: u64 },
+}
+
+/// The body of a request or an answer.
+#[derive(Debug, Deserialize)]
+#[serde(untagged)]
+enum Body {
+    Text(String),
+    Bytes {
+        hex: String,
+    },
+    /// Of the gzip packer, compressed: see [`Step::Gzip`].
+    Gzip {
+        gzip: String,
+    },
+}
+
+impl Default for Body {
+    fn default() -> Self {
+        Self::Text(String::new())
+    }
 }
 
 struct Player {
@@ -77,11 +101,21 @@ impl Player {
                     self.connections.insert(on, Raw::connect(self.address).await);
                 }
                 self.asked.insert(on, Instant::now());
-                self.on(on).request(&request, &body).await;
+                let body = match body {
+                    Body::Text(text) => text.into_bytes(),
+                    Body::Bytes { hex } => bytes(&hex),
+                    Body::Gzip { .. } => panic!("{}: what a client sends is recorded as it was", self.place),
+                };
+                self.on(on).request_bytes(&request, &body).await;
             }
             Step::Answer { on, status, body, after } => self.answer(on, status, body, after).await,
             Step::Send { on, send } => self.on(on).write(&bytes(&send)).await,
             Step::Frame { on, frame } => self.frame(on, &bytes(&frame)).await,
+            Step::Gzip { on, gzip } => {
+                let frame = self.on(on).frame().await;
+                assert_eq!(frame.first(), Some(&0x82), "{}: a binary frame", self.place);
+                assert_eq!(inflated(payload(&frame)), bytes(&gzip), "{}", self.place);
+            }
             Step::Quiet { on, quiet } => {
                 let quiet = self.on(on).is_quiet(Duration::from_millis(quiet)).await;
                 assert!(quiet, "{}: the server said something", self.place);
@@ -95,11 +129,14 @@ impl Player {
         self.connections.get_mut(&on).expect("the connection was opened before")
     }
 
-    async fn answer(&mut self, on: u32, status: u16, body: Option<String>, after: Option<u64>) {
-        let Answer { status: got, body: text, .. } = self.on(on).answer().await;
+    async fn answer(&mut self, on: u32, status: u16, body: Option<Body>, after: Option<u64>) {
+        let Answer { status: got, body: text, bytes: binary, .. } = self.on(on).answer().await;
         assert_eq!(got, status, "{}: {text}", self.place);
-        if let Some(body) = body {
-            assert_eq!(text, body, "{}", self.place);
+        match body {
+            None => {}
+            Some(Body::Text(body)) => assert_eq!(text, body, "{}", self.place),
+            Some(Body::Bytes { hex }) => assert_eq!(binary, bytes(&hex), "{}: {text}", self.place),
+            Some(Body::Gzip { gzip }) => assert_eq!(inflated(&binary), bytes(&gzip), "{}", self.place),
         }
         if let (Some(after), Some(asked)) = (after, self.asked.get(&on)) {
             let waited = asked.elapsed();
@@ -119,6 +156,14 @@ impl Player {
         assert_eq!(text(&got), text(wanted), "{}", self.place);
         assert_eq!(got, wanted, "{}", self.place);
     }
+}
+
+/// What the gzip packer compressed.
+fn inflated(packed: &[u8]) -> Vec<u8> {
+    assert_eq!(packed.first(), Some(&1), "a compressed message, not {packed:02x?}");
+    let mut inflated = Vec::new();
+    flate2::read::GzDecoder::new(&packed[1..]).read_to_end(&mut inflated).expect("a gzip stream");
+    inflated
 }
 
 fn bytes(hex: &str) -> Vec<u8> {

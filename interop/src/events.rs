@@ -2,6 +2,7 @@
 
 use crate::log::{Endpoint, Log, Seen};
 use std::time::Duration;
+use tsugi::codec::{Edn, Gzip, MessagePack, Transit};
 use tsugi::users::Online;
 use tsugi::{
     Client, CloseCode, ConfigError, Data, Event, EventId, Handler, Identity, NoReply, Origins, Raw, Refusal, Responder,
@@ -41,6 +42,11 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
         ("/chsk-unauth2", builder().reject(pay).times(times())),
         ("/chsk-origin", builder().allowed_origins(["http://site.com"]).times(times())),
         ("/chsk-fast", builder().times(fast)),
+        ("/chsk-transit", builder().codec(Transit::new()).times(times())),
+        ("/chsk-transit-verbose", builder().codec(Transit::verbose()).times(times())),
+        ("/chsk-msgpack", builder().codec(MessagePack::new()).times(times())),
+        ("/chsk-gz-msgpack", builder().codec(Gzip::new(MessagePack::new())).times(times())),
+        ("/chsk-gz-edn", builder().codec(Gzip::new(Edn::new())).times(times())),
     ];
     endpoints
         .into_iter()

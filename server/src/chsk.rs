@@ -19,6 +19,7 @@ use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::sync::Arc;
 use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
+use tsugi_proto::codec::DecodeError;
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{AfterClose, CarrierId, Resumed, Transport};
 use tsugi_proto::{Close, CloseCode, Frame, Framing, Message, Utf8Bytes, Value};
@@ -436,8 +437,11 @@ fn text(body: Bytes) -> Result<Message, Refusal> {
     Utf8Bytes::new(body).map(Message::Text).map_err(|_| bad("The body is not UTF-8"))
 }
 
-fn undecodable(error: &tsugi_proto::codec::DecodeError) -> Refusal {
-    bad(format!("Undecodable message: {error}"))
+fn undecodable(error: &DecodeError) -> Refusal {
+    match error {
+        DecodeError::Size(_) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("The message {error}")),
+        _ => bad(format!("Undecodable message: {error}")),
+    }
 }
 
 /// Decides over a WebSocket's hello. Until then a poll stays attached, so that a proxy which lets the upgrade through

@@ -72,7 +72,7 @@ pub use service::sockjs::SockJs;
 pub use socket::Socket;
 pub use sockets::Sockets;
 pub use topics::{SubscribeError, Topic, TopicError};
-pub use tsugi_proto::{Close, CloseCode, Codec, Message, Value};
+pub use tsugi_proto::{Close, CloseCode, Codec, Message, Value, codec};
 pub use users::Users;
 
 /// The README's example compiles.

@@ -277,6 +277,7 @@ impl Peer {
         tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message: connection closed");
         let code = match error {
             DecodeError::Form { .. } => CloseCode::UNSUPPORTED,
+            DecodeError::Size(_) => CloseCode::TOO_LARGE,
             _ => CloseCode::INVALID_DATA,
         };
         let reason: String = error.to_string().chars().take(30).collect();

@@ -237,8 +237,8 @@ impl ServerBuilder {
         self
     }
 
-    /// Adds a codec. The first is what plain Sente clients speak; Tsugi clients choose by name. Default, when none is
-    /// added: EDN and then JSON.
+    /// Adds a codec, such as those of [`codec`](crate::codec); some are features of this crate. The first is what plain Sente
+    /// clients speak; Tsugi clients choose by name. Default, when none is added: EDN and then JSON.
     #[must_use]
     pub fn codec(mut self, codec: impl Codec) -> Self {
         self.config.codecs.push(Arc::new(codec));

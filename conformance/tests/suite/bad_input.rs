@@ -2,6 +2,7 @@
 
 use crate::serve;
 use conformance::raw::{Answer, Raw, client_frame};
+use std::io::Read;
 use std::net::SocketAddr;
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded;charset=UTF-8";
@@ -148,5 +149,55 @@ async fn c11_a_client_that_never_answers_pings_is_closed() {
     let mut client = open(address, "/chsk-fast?client-id=a&uid=a").await;
     assert_eq!(client.text().await, "[:chsk/ws-ping nil]");
     assert_eq!(client.close_code().await, 1000);
+    bystander.stays_well().await;
+}
+
+/// Thirty-two megabytes of one letter, which are small enough to be sent.
+fn bomb() -> Vec<u8> {
+    let text = [b"[[:test/echo \"".to_vec(), vec![b'a'; 32 << 20], b"\"] \"b\"]".to_vec()].concat();
+    let mut packed = vec![1];
+    let mut stream = flate2::read::GzEncoder::new(&text[..], flate2::Compression::best());
+    stream.read_to_end(&mut packed).expect("memory can be read");
+    packed
+}
+
+#[tokio::test]
+async fn b18_a_gzip_bomb_closes_with_1009_and_a_post_of_one_is_a_413() {
+    let address = serve().await;
+    let bystander = Bystander::watch(address).await;
+    let bomb = bomb();
+    assert!(bomb.len() < 60_000, "{} bytes are within the limit of a message", bomb.len());
+    let mut client = Raw::connect(address).await;
+    assert_eq!(client.upgrade("/chsk-gz-edn?client-id=a&uid=a").await, 101);
+    client.frame().await;
+    client.write(&client_frame(0x82, &bomb)).await;
+    assert_eq!(client.close_code().await, 1009);
+    let mut client = Raw::connect(address).await;
+    let post =
+        ["POST /chsk-gz-edn?client-id=a&uid=a&binary%3F=true HTTP/1.1", "Content-Type: application/octet-stream"];
+    client.request_bytes(&post, &bomb).await;
+    let answer = client.answer().await;
+    assert_eq!((answer.status, answer.body.as_str()), (413, "The message expands to more than 1048576 bytes"));
+    bystander.stays_well().await;
+}
+
+#[tokio::test]
+async fn messagepack_that_lies_about_its_length_or_is_nested_without_end_closes_with_1007() {
+    let address = serve().await;
+    let bystander = Bystander::watch(address).await;
+    let deep = [0x91].repeat(10_000);
+    let hostile: [&[u8]; 4] = [
+        &[0xdd, 0xff, 0xff, 0xff, 0xff],
+        &[0x92, 0xdb, 0xff, 0xff, 0xff, 0xff, b'a'],
+        &[0x92, 0x81, 0xd4, 8, 0],
+        &deep,
+    ];
+    for message in hostile {
+        let mut client = Raw::connect(address).await;
+        assert_eq!(client.upgrade("/chsk-msgpack?client-id=a&uid=a").await, 101);
+        client.frame().await;
+        client.write(&client_frame(0x82, message)).await;
+        assert_eq!(client.close_code().await, 1007);
+    }
     bystander.stays_well().await;
 }

@@ -45,6 +45,16 @@ replays! {
     f1_f2_f4_f16_f17_f18_a_real_client_over_websocket: "client-ws-edn",
     f14_a_real_client_that_was_refused_its_websocket: "client-auto-ws-refused",
     f25_a_real_client_of_the_jvm_without_an_origin: "client-jvm-edn",
+    b12_b13_b14_b16_messagepack_in_binary_frames: "p1-msgpack-ws",
+    a13_b12_messagepack_over_ajax: "p2-msgpack-ajax",
+    b10_b11_transit_in_both_its_forms: "p3-transit-ws",
+    b10_transit_over_ajax: "p4-transit-ajax",
+    b17_gzip_around_edn_and_messagepack: "p5-gzip-ws",
+    b12_b13_a_real_client_with_messagepack: "client-ws-msgpack",
+    a14_b12_a_real_client_that_pads_what_it_posts: "client-ajax-msgpack",
+    b17_a_real_client_with_gzip_around_messagepack: "client-ws-gz-msgpack",
+    b17_a_real_client_with_gzip_over_ajax: "client-ajax-gz-edn",
+    b10_a_real_client_with_transit: "client-ws-transit",
 }
 
 /// Six polls of this client end with their time-out and five pauses lie between its reconnects: polls of a fifth of the recorded
