@@ -80,6 +80,11 @@ pub use users::Users;
 #[doc = include_str!("../../README.md")]
 struct Readme;
 
+/// The example of docs/codecs.md compiles.
+#[cfg(all(doctest, feature = "gzip", feature = "msgpack", feature = "transit"))]
+#[doc = include_str!("../../docs/codecs.md")]
+struct CodecsGuide;
+
 /// The examples of docs/sockjs.md compile.
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sockjs.md")]
