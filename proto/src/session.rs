@@ -12,12 +12,14 @@ mod profile;
 mod queue;
 mod resume;
 mod timer;
+mod upstream;
 
 pub use outcome::{AfterClose, CarrierId, Closed, ClosedBy, QueueFull, SendError, SessionEvent, Transmit};
 pub use profile::{AfterLoss, Capacity, Config, Heartbeat, Joiner, Profile, Rhythm, Transport};
 pub use queue::{EncodedEvent, Flush, Item};
 pub use resume::{Desync, Gap, Resumed};
 pub use timer::Timer;
+pub use upstream::{Arrival, Upstream};
 
 use crate::close::{Close, CloseCode};
 use crate::framing::Frame;
@@ -391,13 +393,14 @@ impl Session {
     }
 
     fn flush_queue(&mut self) -> Option<Frame> {
-        let (frame, items) = match self.queue.take_run()? {
-            Run::Control(frame) => (frame, 0),
-            Run::Frame(frame) => (frame, 1),
-            Run::Batch(bodies) => (self.config.joiner.join(&bodies), bodies.len() as u64),
+        let (frame, items, answers) = match self.queue.take_run()? {
+            Run::Control(frame) => (frame, 0, None),
+            Run::Frame(frame) => (frame, 1, None),
+            Run::Reply(number, frame) => (frame, 1, Some(number)),
+            Run::Batch(bodies) => (self.config.joiner.join(&bodies), bodies.len() as u64, None),
         };
         if let Some(kept) = self.kept.as_mut().filter(|_| items > 0) {
-            kept.keep(&frame, items);
+            kept.keep(&frame, items, answers);
         }
         Some(frame)
     }
@@ -469,10 +472,14 @@ impl Session {
     fn end(&mut self, close: Close, by: ClosedBy) {
         self.state = State::Closed;
         self.timers.stop_all();
+        let kept = self.kept.take().map(|kept| kept.into_replies()).into_iter().flatten();
+        let undelivered: Vec<_> = kept.chain(self.queue.take_replies()).collect();
         self.queue.clear();
         self.greeting = None;
-        self.kept = None;
         self.go_offline();
+        if !undelivered.is_empty() {
+            self.events.push_back(SessionEvent::Undelivered(undelivered));
+        }
         self.events.push_back(SessionEvent::Closed(Closed { close, by }));
     }
 }

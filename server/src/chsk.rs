@@ -8,6 +8,7 @@ use crate::error::Refusal;
 use crate::hello::{Hello, count, gap};
 use crate::identity::{ConnectRequest, SessionId};
 use crate::kit::{Kit, Wire, keyword};
+use crate::outbox::Counts;
 use crate::peer::{Peer, handshake, id_of};
 use crate::reply::{Gone, Responder};
 use crate::service::body::Body;
@@ -323,14 +324,12 @@ impl Chsk {
             });
             let resumed = resumed.transpose().map_err(|_| no_such_session())?;
             met.tell(resumed.as_ref());
+            met.peer.send_kept_replies();
             return Ok(self.respond(asked, &self.welcome(asked, &met, resumed.as_ref())?));
         }
         let peer = self.tsugi_peer(asked)?;
-        let received = received.into_iter().map(|received| {
-            let responder = peer.responder_for(&received);
-            (received, responder)
-        });
-        peer.post(received.collect()).map_err(|_| self.0.guard.busy("Too many events wait already"))?;
+        let received = received.into_iter().map(|received| (received, None)).collect();
+        peer.post(received).map_err(|_| self.0.guard.busy("Too many events wait already"))?;
         Ok(self.respond(asked, &kit.accepted))
     }
 
@@ -343,13 +342,23 @@ impl Chsk {
 
     /// Whom hello is from: the client's session if it still lives, else a new one.
     fn meet(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
+        let met = self.find_or_begin(asked, hello)?;
+        let outbox = hello.outbox.map(|name| met.peer.bring_outbox(name, hello.sent));
+        Ok(Met { outbox, ..met })
+    }
+
+    fn find_or_begin(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
         let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
         let living = named.and_then(|id| self.0.hub.session(&id));
         let living = living.filter(|peer| asked.owns(peer) && !peer.is_closed());
         let lost = match (living, hello.received) {
-            (Some(peer), None) => return Ok(Met { peer, outcome: "resumed", received: None, lost: None }),
+            (Some(peer), None) => {
+                return Ok(Met { peer, outcome: "resumed", received: None, lost: None, outbox: None });
+            }
             (Some(peer), Some(received)) => match peer.owner().cell().look(|session| session.plan(received)) {
-                Ok(_) => return Ok(Met { peer, outcome: "resumed", received: Some(received), lost: None }),
+                Ok(_) => {
+                    return Ok(Met { peer, outcome: "resumed", received: Some(received), lost: None, outbox: None });
+                }
                 Err(error) => {
                     tracing::warn!(target: "tsugi", client = %peer.client(), %error, "the client counts differently");
                     peer.close(Close::because(CloseCode::POLICY, "the client counts differently"));
@@ -360,7 +369,7 @@ impl Chsk {
         };
         let peer = self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?;
         let lost = hello.received.and_then(|received| Some((received + 1, lost?)));
-        Ok(Met { peer, outcome: "new", received: hello.received.map(|_| 0), lost })
+        Ok(Met { peer, outcome: "new", received: hello.received.map(|_| 0), lost, outbox: None })
     }
 
     /// The answer to hello.
@@ -371,6 +380,9 @@ impl Chsk {
         ];
         what.extend(resumed.map(|resumed| (keyword("next"), count(resumed.next))));
         what.extend(met.lost.map(|(_, why)| (keyword("why"), keyword(why))));
+        if let Some(counts) = met.outbox {
+            what.extend([(keyword("taken"), count(counts.taken)), (keyword("handled"), count(counts.handled))]);
+        }
         let payload = Value::Vector(vec![keyword("chsk/welcome"), Value::Map(what)]);
         self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
     }
@@ -395,6 +407,8 @@ struct Met {
     received: Option<u64>,
     /// The session of before is gone: the first item of it that the client has not, and why.
     lost: Option<(u64, &'static str)>,
+    /// How far the server is with its outbox.
+    outbox: Option<Counts>,
 }
 
 impl Met {
@@ -486,6 +500,7 @@ impl Greeter for TsugiGreeter {
                 carrier
             }
         };
+        met.peer.send_kept_replies();
         Ok((owner, carrier))
     }
 }

@@ -171,6 +171,9 @@ pub struct Times {
     pub grace_poll: Duration,
     /// How long a session without a connection keeps what was pushed to it. Default 120 s: a lift, a tunnel, a deploy.
     pub expire: Duration,
+    /// How long the server remembers what it handled of a client's outbox, and the replies that it could not deliver, after
+    /// the client's last session. Default 10 min: longer than a session, for a page that is loaded again later.
+    pub outbox: Duration,
     /// How long a WebSocket may take to finish its upgrade and say hello. Default 10 s.
     pub handshake: Duration,
 }
@@ -186,6 +189,7 @@ impl Default for Times {
             grace_websocket: Duration::from_millis(2_500),
             grace_poll: Duration::from_secs(5),
             expire: Duration::from_secs(120),
+            outbox: Duration::from_secs(600),
             handshake: Duration::from_secs(10),
         }
     }
@@ -365,5 +369,6 @@ setters!(Times {
     grace_websocket: Duration,
     grace_poll: Duration,
     expire: Duration,
+    outbox: Duration,
     handshake: Duration,
 });

@@ -8,6 +8,7 @@ use crate::hub::{Hub, Removed};
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Wire};
 use crate::metrics::Counters;
+use crate::outbox::Outboxes;
 use crate::peer::{Gate, Peer};
 use crate::router::Router;
 use crate::service::guard::Guard;
@@ -35,6 +36,7 @@ pub(crate) struct Core {
     pub(crate) users: Users,
     pub(crate) topics: Topics,
     pub(crate) counters: Counters,
+    pub(crate) outboxes: Outboxes,
     pub(crate) broker: Arc<dyn Broker>,
     /// This node's number, part of every session id.
     pub(crate) node: u32,
@@ -73,6 +75,7 @@ impl Core {
             router,
             hub: Hub::default(),
             counters: Counters::default(),
+            outboxes: Outboxes::default(),
             users: Users::new(),
             broker,
             node,

@@ -35,7 +35,7 @@ use tsugi_proto::{EventId, Value, codec};
 #[diagnostic::on_unimplemented(
     message = "`{Self}` cannot be read from an event with the state `{S}`",
     label = "not an extractor",
-    note = "arguments are `User`, `Client`, `Data<T>`, `Raw`, `EventId`, `State<T>`, `Extension<T>`, `Server`, \
+    note = "arguments are `User`, `Client`, `Attempt`, `Data<T>`, `Raw`, `EventId`, `State<T>`, `Extension<T>`, `Server`, \
             `Responder`, or an `Option` or `Result` of one of these",
     note = "`State<T>` needs a router with a state that gives a `T`: `Router::new().on(…).with_state(state)`"
 )]
@@ -108,6 +108,49 @@ impl<S: Sync, T: FromCall<S>> FromCall<S> for Result<T, T::Rejection> {
 /// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct User(pub UserId);
+
+/// Which attempt at an event this is. A server handles each event of a client's outbox once while it runs; when it was
+/// started again in between, the client sends again whatever it has no answer to. A handler that must not do things twice
+/// remembers the key, best in the same transaction as what it does.
+///
+/// ```
+/// use tsugi::{Attempt, Data, Router};
+///
+/// async fn pay(attempt: Attempt, Data(cents): Data<i64>) {
+///     if attempt.may_be_repeated() { /* look the key up before paying */ }
+///     let _ = (attempt.key(), cents);
+/// }
+/// # let _ = Router::<()>::new().on("money/pay", pay);
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    key: Option<Box<str>>,
+    again: bool,
+}
+
+impl Attempt {
+    /// The same text for every attempt at this event, and for no other event: 40 digits, and no secret. `None` for clients
+    /// that do not number what they send, such as Sente's.
+    #[must_use]
+    pub fn key(&self) -> Option<&str> {
+        self.key.as_deref()
+    }
+
+    /// Whether an earlier run of the server may have handled it. `false` says for sure that none has.
+    #[must_use]
+    pub fn may_be_repeated(&self) -> bool {
+        self.again
+    }
+}
+
+impl<S: Sync> FromCall<S> for Attempt {
+    type Rejection = Infallible;
+
+    async fn from_call(call: &mut Call, _: &S) -> Result<Self, Infallible> {
+        let item = call.item.as_ref();
+        Ok(Self { key: item.map(|item| item.key()), again: item.is_some_and(|item| item.is_again()) })
+    }
+}
 
 impl<S: Sync> FromCall<S> for User {
     type Rejection = Failure;

@@ -4,6 +4,7 @@ use crate::extract::FromCall;
 use crate::future::BoxFuture;
 use crate::handle::Server;
 use crate::identity::{Client, ClientId, SessionId, UserId};
+use crate::outbox::Taken;
 use crate::reply::{IntoFailure, IntoReply, Reply, Responder};
 use bytes::Bytes;
 use http::Extensions;
@@ -43,6 +44,8 @@ pub struct Call {
     pub(crate) id: EventId,
     pub(crate) payload: Payload,
     pub(crate) responder: Option<Responder>,
+    /// The item of the client's outbox that it is. Handled once this is dropped.
+    pub(crate) item: Option<Arc<Taken>>,
 }
 
 /// The data of an event.
@@ -63,12 +66,17 @@ impl Call {
         codec: Arc<dyn Codec>,
         responder: Option<Responder>,
     ) -> Self {
-        Self { context, id, payload: Payload::Encoded { data, codec }, responder }
+        Self { context, id, payload: Payload::Encoded { data, codec }, responder, item: None }
+    }
+
+    /// The same as an item of the client's outbox.
+    pub(crate) fn of_item(self, item: Option<Arc<Taken>>) -> Self {
+        Self { item, ..self }
     }
 
     /// An event that the server makes. `responder` is there for a request that was no event.
     pub(crate) fn made(context: Arc<Context>, id: EventId, data: Value, responder: Option<Responder>) -> Self {
-        Self { context, id, payload: Payload::Made(data), responder }
+        Self { context, id, payload: Payload::Made(data), responder, item: None }
     }
 
     /// The event's name.

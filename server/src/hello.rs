@@ -10,6 +10,10 @@ pub(crate) struct Hello {
     pub(crate) csrf: Option<String>,
     /// How many items of that session it has; `None` from a client that does not count.
     pub(crate) received: Option<u64>,
+    /// The name of its outbox; `None` from a client that numbers nothing.
+    pub(crate) outbox: Option<[u8; 16]>,
+    /// The last item of the outbox that it ever sent.
+    pub(crate) sent: u64,
 }
 
 impl Hello {
@@ -23,12 +27,23 @@ impl Hello {
             session: field(&data, "session"),
             csrf: field(&data, "csrf"),
             received: natural(data.get("received")),
+            outbox: match field(&data, "outbox") {
+                Some(text) => Some(name_of_outbox(&text)?),
+                None => None,
+            },
+            sent: natural(data.get("sent")).unwrap_or(0),
         })
     }
 }
 
 fn field(data: &Value, name: &str) -> Option<String> {
     if let Value::String(text) = data.get(name)? { Some(text.to_string()) } else { None }
+}
+
+/// 32 hexadecimal digits, in lower case.
+fn name_of_outbox(text: &str) -> Option<[u8; 16]> {
+    let plain = text.len() == 32 && text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    plain.then(|| u128::from_str_radix(text, 16).ok().map(u128::to_be_bytes))?
 }
 
 /// A count of items in a value.

@@ -38,6 +38,7 @@ mod hub;
 pub mod identity;
 mod kit;
 pub mod metrics;
+mod outbox;
 mod peer;
 pub mod reply;
 pub mod router;
@@ -58,7 +59,7 @@ pub use config::{
 };
 pub use error::{ConfigError, Refusal};
 pub use event::{Event, EventId, IntoEvent};
-pub use extract::{Data, Extension, FromCall, FromRef, OptionalFromCall, Raw, State, User};
+pub use extract::{Attempt, Data, Extension, FromCall, FromRef, OptionalFromCall, Raw, State, User};
 pub use future::BoxFuture;
 pub use handle::{KickError, PushError, Server};
 pub use handler::{Call, Concurrency, Handler};

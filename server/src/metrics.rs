@@ -37,6 +37,8 @@ pub struct Metrics {
     pub undecodable: u64,
     /// Events in the protocol's own namespace, which no client may send.
     pub reserved: u64,
+    /// Items of outboxes that came again and were not handled again.
+    pub duplicates: u64,
 }
 
 /// Counts up. Each is touched once for a whole push or message, so that they cost nothing beside the work they count.
@@ -50,6 +52,7 @@ pub(crate) struct Counters {
     pub(crate) gaps: Counter,
     pub(crate) undecodable: Counter,
     pub(crate) reserved: Counter,
+    pub(crate) duplicates: Counter,
 }
 
 /// One number. Relaxed: nothing else is inferred from it.
@@ -79,6 +82,7 @@ impl Counters {
             gaps: self.gaps.get(),
             undecodable: self.undecodable.get(),
             reserved: self.reserved.get(),
+            duplicates: self.duplicates.get(),
         }
     }
 }

@@ -3,9 +3,10 @@
 use crate::core::Core;
 use crate::event;
 use crate::handler::{Call, Concurrency, Context};
-use crate::hello::Hello;
+use crate::hello::{Hello, count};
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Wire, keyword};
+use crate::outbox::{Counts, Key, Outbox, Taken};
 use crate::reply::{Failure, Gone, Responder};
 use crate::service::guard::same_token;
 use crate::session::{Cell, Owner, with};
@@ -22,7 +23,7 @@ use tokio::sync::Semaphore;
 use tsugi_proto::codec::DecodeError;
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
-use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
+use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
 
 /// The event-level view of one session.
 pub(crate) struct Peer {
@@ -59,8 +60,20 @@ struct Work {
     gate: Option<Box<Gate>>,
     /// Whether the client's last hello came over HTTP, so that its polls may have the session.
     polls: bool,
+    /// Of a client that numbers what it sends.
+    outbox: Mailbox,
     /// Events of routes that allow several at once. Empty, and without memory, for all others.
     running_of: HashMap<EventId, Arc<Semaphore>>,
+}
+
+/// What is known of the client's outbox. Most clients never send anything, so it is made for the first item.
+#[derive(Default)]
+enum Mailbox {
+    #[default]
+    None,
+    /// Its name, and up to where the client had sent it before.
+    Named([u8; 16], u64),
+    Carried(Arc<Outbox>),
 }
 
 /// Something to handle that did not come through the session's carrier.
@@ -80,6 +93,7 @@ impl Owner for Peer {
         match event {
             SessionEvent::Online(transport) => self.go_online(transport),
             SessionEvent::Offline => self.go_offline(),
+            SessionEvent::Undelivered(replies) => self.give_back(replies),
             SessionEvent::Closed(closed) => self.ended(&closed),
         }
     }
@@ -168,6 +182,11 @@ impl Peer {
         with(&self.owner(), |session, now| session.close(now, close));
     }
 
+    /// Ends the session at once.
+    pub(crate) fn abort(self: &Arc<Self>, close: Close) {
+        with(&self.owner(), |session, _| session.abort(close));
+    }
+
     pub(crate) fn owner(self: &Arc<Self>) -> Arc<dyn Owner> {
         Arc::<Self>::clone(self)
     }
@@ -212,6 +231,7 @@ impl Peer {
                 self.handle_message(&message).await;
                 continue;
             }
+            self.tell_handled();
             if self.rest() {
                 return;
             }
@@ -228,7 +248,8 @@ impl Peer {
 
     async fn do_job(self: &Arc<Self>, job: Job) {
         match job {
-            Job::Posted(received, responder) => self.handle(received, responder).await,
+            Job::Posted(received, None) if self.wire == Wire::Tsugi => self.take(received).await,
+            Job::Posted(received, responder) => self.handle(received, responder, None).await,
             Job::News(id, data) => self.route_made(id, data, None).await,
         }
     }
@@ -236,10 +257,7 @@ impl Peer {
     async fn handle_message(self: &Arc<Self>, message: &Message) {
         match self.kit().codec.decode_event(message) {
             Ok(received) if self.gated.load(Ordering::Acquire) => self.pass_gate(&received),
-            Ok(received) => {
-                let responder = self.responder_for(&received);
-                self.handle(received, responder).await;
-            }
+            Ok(received) => self.take(received).await,
             Err(error) => self.refuse_message(&error),
         }
     }
@@ -285,7 +303,22 @@ impl Peer {
         with(&self.owner(), |session, now| session.drop_carrier(now, close));
     }
 
-    async fn handle(self: &Arc<Self>, received: Received, responder: Option<Responder>) {
+    /// Handles what came, unless it is an item of the client's outbox that came before.
+    async fn take(self: &Arc<Self>, received: Received) {
+        let Some((outbox, number, wants_reply)) = self.item_in(&received) else {
+            let responder = self.responder_for(&received);
+            return self.handle(received, responder, None).await;
+        };
+        let _turn = outbox.turn().await;
+        let Some(taken) = outbox.take(number, wants_reply) else {
+            self.core.counters.duplicates.add(1);
+            return;
+        };
+        let responder = wants_reply.then(|| self.responder_for_item(&received, &taken));
+        self.handle(received, responder, Some(taken)).await;
+    }
+
+    async fn handle(self: &Arc<Self>, received: Received, responder: Option<Responder>, item: Option<Arc<Taken>>) {
         match received {
             Received::Event { id, data, .. } if id.is_reserved() => {
                 self.handle_reserved(id, data, responder).await;
@@ -294,7 +327,7 @@ impl Peer {
                 self.core.counters.received.add(1);
                 let concurrency = self.core.router.concurrency(&id);
                 let codec = Arc::clone(&self.kit().codec);
-                let call = Call::received(Arc::clone(&self.context), id.clone(), data, codec, responder);
+                let call = Call::received(Arc::clone(&self.context), id.clone(), data, codec, responder).of_item(item);
                 self.run(id, concurrency, call).await;
             }
             Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, responder).await,
@@ -311,11 +344,12 @@ impl Peer {
             Arc::clone(work.running_of.entry(id).or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
         };
         let Ok(permit) = semaphore.acquire_owned().await else { return };
-        let core = Arc::clone(&self.core);
+        let peer = Arc::clone(self);
         // Ends with its handler. The permit bounds how many there are.
         self.core.tasks.spawn(async move {
-            core.router.call(call).await;
+            peer.core.router.call(call).await;
             drop(permit);
+            peer.tell_handled();
         });
     }
 
@@ -374,15 +408,110 @@ impl Peer {
         Some(Responder::new(id_of(received), Box::new(move |reply| peer.reply(&slot, reply))))
     }
 
+    /// Answers an item of the outbox, in whatever session the client has by then.
+    fn responder_for_item(self: &Arc<Self>, received: &Received, taken: &Arc<Taken>) -> Responder {
+        let (peer, taken, slot) = (Arc::clone(self), Arc::clone(taken), received.slot().clone());
+        let answer = move |reply| {
+            let message = peer.encode_reply(&slot, reply)?;
+            taken.outbox.answer(taken.number, Frame::message(&message));
+            Ok(())
+        };
+        Responder::new(id_of(received), Box::new(answer))
+    }
+
     fn reply(self: &Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone> {
+        let message = self.encode_reply(slot, reply)?;
+        self.send(self.kit().item(&message)).map_err(|_| Gone)
+    }
+
+    fn encode_reply(&self, slot: &Value, reply: Result<Value, Failure>) -> Result<Message, Gone> {
         let codec = &self.kit().codec;
         let payload = reply.unwrap_or_else(|failure| failure.to_value());
         let message = codec.encode(&payload, slot).or_else(|error| {
             tracing::error!(target: "tsugi", %error, "a reply could not be written");
             codec.encode(&Failure::new(Failure::FAILED, "the reply could not be written").to_value(), slot)
         });
-        let Ok(message) = message else { return Err(Gone) };
-        self.send(self.kit().item(&message)).map_err(|_| Gone)
+        message.map_err(|_| Gone)
+    }
+
+    // The client's outbox.
+
+    /// The client names its outbox, in hello. How far the server is with it; nothing is known of a new one.
+    pub(crate) fn bring_outbox(self: &Arc<Self>, name: [u8; 16], sent: u64) -> Counts {
+        let key = self.outbox_key(name);
+        let known = self.core.outboxes.find(&key);
+        let outbox = known.map(|_| self.core.outboxes.carry(key.clone(), sent, self));
+        let counts = outbox.as_ref().map(|outbox| outbox.counts()).unwrap_or_default();
+        let mailbox = outbox.map_or(Mailbox::Named(name, sent), Mailbox::Carried);
+        let before = std::mem::replace(&mut self.work.lock().outbox, mailbox);
+        if let Mailbox::Carried(before) = before
+            && before.key != key
+        {
+            self.core.outboxes.leave(&before, self, &self.core);
+        }
+        counts
+    }
+
+    /// Sends what sessions of before could not deliver.
+    pub(crate) fn send_kept_replies(&self) {
+        if let Some(outbox) = self.outbox() {
+            outbox.flush();
+        }
+    }
+
+    fn outbox(&self) -> Option<Arc<Outbox>> {
+        let work = self.work.lock();
+        if let Mailbox::Carried(outbox) = &work.outbox { Some(Arc::clone(outbox)) } else { None }
+    }
+
+    fn outbox_key(&self, name: [u8; 16]) -> Key {
+        Key { user: self.user().cloned(), name, kit: self.kit }
+    }
+
+    /// The item that came, if the client numbers what it sends: its slot is the number, negative when it wants no reply.
+    fn item_in(self: &Arc<Self>, received: &Received) -> Option<(Arc<Outbox>, u64, bool)> {
+        let Value::Integer(slot) = *received.slot() else { return None };
+        if slot == 0 {
+            return None;
+        }
+        let named = match &self.work.lock().outbox {
+            Mailbox::None => return None,
+            Mailbox::Carried(outbox) => return Some((Arc::clone(outbox), slot.unsigned_abs(), slot > 0)),
+            Mailbox::Named(name, sent) => (*name, *sent),
+        };
+        let outbox = self.core.outboxes.carry(self.outbox_key(named.0), named.1, self);
+        self.work.lock().outbox = Mailbox::Carried(Arc::clone(&outbox));
+        Some((outbox, slot.unsigned_abs(), slot > 0))
+    }
+
+    pub(crate) fn reply_to_item(self: &Arc<Self>, reply: Item) -> Result<(), SendError> {
+        self.send(reply)
+    }
+
+    /// Tells the client what it may forget, unless replies do that.
+    fn tell_handled(self: &Arc<Self>) {
+        let Some(handled) = self.outbox().and_then(|outbox| outbox.news()) else { return };
+        let payload = Value::Vector(vec![keyword("chsk/handled"), count(handled)]);
+        if let Ok(message) = self.kit().codec.encode(&payload, &Value::Nil) {
+            let _ = self.send(Item::Control(Frame::message(&message)));
+        }
+    }
+
+    /// The session is over, and the client may lack these.
+    fn give_back(&self, replies: Vec<(u64, Frame)>) {
+        if let Some(outbox) = self.outbox() {
+            outbox.keep(replies);
+        }
+    }
+
+    fn leave_outbox(self: &Arc<Self>) {
+        let outbox = match std::mem::take(&mut self.work.lock().outbox) {
+            Mailbox::Carried(outbox) => outbox,
+            Mailbox::None | Mailbox::Named(..) => return,
+        };
+        self.core.outboxes.leave(&outbox, self, &self.core);
+        // A session that took it over meanwhile delivers what this one could not.
+        outbox.flush();
     }
 
     fn go_online(self: &Arc<Self>, transport: Transport) {
@@ -431,6 +560,7 @@ impl Peer {
 
     fn ended(self: &Arc<Self>, closed: &Closed) {
         tracing::debug!(target: "tsugi", client = %self.client(), code = closed.close.code.get(), "session ended");
+        self.leave_outbox();
         self.core.forget(self);
     }
 }

@@ -34,6 +34,8 @@ pub enum SessionEvent {
     Online(Transport),
     /// The peer has had no carrier for its grace.
     Offline,
+    /// The session is about to say that it is over, and its peer may lack these replies to items of its outbox, by number.
+    Undelivered(Vec<(u64, Frame)>),
     /// The session is over and will do nothing more.
     Closed(Closed),
 }

@@ -29,6 +29,8 @@ pub enum Flush {
 pub enum Item {
     /// A reply, an application's message: leaves at once, in a frame of its own.
     Message(Frame),
+    /// The reply to this item of the peer's outbox: as a message, and handed back if the session ends before the peer has it.
+    Reply(u64, Frame),
     /// A word of the protocol, such as a ping: leaves like a message, has no number, and is never sent again.
     Control(Frame),
     /// An event.
@@ -38,7 +40,7 @@ pub enum Item {
 impl Item {
     fn len(&self) -> usize {
         match self {
-            Self::Message(frame) | Self::Control(frame) => frame.len(),
+            Self::Message(frame) | Self::Reply(_, frame) | Self::Control(frame) => frame.len(),
             Self::Event(event, _) => event.frame.len(),
         }
     }
@@ -57,6 +59,8 @@ pub(super) enum Run {
     Control(Frame),
     /// One item.
     Frame(Frame),
+    /// One item, the reply to this item of the peer's outbox.
+    Reply(u64, Frame),
     /// As many items as there are bodies.
     Batch(Vec<Bytes>),
 }
@@ -95,6 +99,14 @@ impl Queue {
         items.into_iter().for_each(|item| self.push(item));
     }
 
+    /// Takes the replies out, in order.
+    pub(super) fn take_replies(&mut self) -> impl Iterator<Item = (u64, Frame)> {
+        let items = std::mem::take(self).items;
+        items
+            .into_iter()
+            .filter_map(|item| if let Item::Reply(number, frame) = item { Some((number, frame)) } else { None })
+    }
+
     pub(super) fn clear(&mut self) {
         *self = Self::default();
     }
@@ -104,6 +116,7 @@ impl Queue {
         let run = match self.pop()? {
             Item::Control(frame) => Run::Control(frame),
             Item::Message(frame) => Run::Frame(frame),
+            Item::Reply(number, frame) => Run::Reply(number, frame),
             Item::Event(first, Flush::Now) => Run::Frame(first.frame.clone()),
             Item::Event(first, Flush::Batched) => self.gather(&first),
         };

@@ -39,10 +39,19 @@ pub struct Desync {
     pub sent: u64,
 }
 
+/// A sent frame.
+#[derive(Debug)]
+struct Sent {
+    frame: Frame,
+    items: u64,
+    /// The item of the peer's outbox that it answers.
+    answers: Option<u64>,
+}
+
 /// Sent frames, oldest first.
 #[derive(Debug, Default)]
 pub(super) struct Kept {
-    frames: VecDeque<(Frame, u64)>,
+    frames: VecDeque<Sent>,
     /// How many of the frames the attached carrier has.
     given: usize,
     /// How many items are no longer kept: acknowledged, or lost.
@@ -66,10 +75,10 @@ impl Kept {
     }
 
     /// A frame that goes out for the first time, and is not to be sent again on this carrier.
-    pub(super) fn keep(&mut self, frame: &Frame, items: u64) {
+    pub(super) fn keep(&mut self, frame: &Frame, items: u64, answers: Option<u64>) {
         self.items += items;
         self.bytes += frame.len();
-        self.frames.push_back((frame.clone(), items));
+        self.frames.push_back(Sent { frame: frame.clone(), items, answers });
         self.given = self.frames.len();
     }
 
@@ -80,15 +89,15 @@ impl Kept {
 
     /// The next frame to be sent again.
     pub(super) fn again(&mut self) -> Option<Frame> {
-        let (frame, _) = self.frames.get(self.given)?;
+        let sent = self.frames.get(self.given)?;
         self.given += 1;
-        Some(frame.clone())
+        Some(sent.frame.clone())
     }
 
     /// Forgets what the peer has.
     pub(super) fn acknowledge(&mut self, received: u64) -> Result<(), Desync> {
         self.plan(received)?;
-        while self.frames.front().is_some_and(|(_, items)| self.gone + items <= received) {
+        while self.frames.front().is_some_and(|sent| self.gone + sent.items <= received) {
             self.forget_oldest();
         }
         if self.frames.is_empty() {
@@ -129,8 +138,13 @@ impl Kept {
         *self = Self { gone: self.numbered() + unsent, ..Self::default() };
     }
 
+    /// The replies that the peer may not have, in order.
+    pub(super) fn into_replies(self) -> impl Iterator<Item = (u64, Frame)> {
+        self.frames.into_iter().filter_map(|sent| Some((sent.answers?, sent.frame)))
+    }
+
     fn forget_oldest(&mut self) {
-        if let Some((frame, items)) = self.frames.pop_front() {
+        if let Some(Sent { frame, items, .. }) = self.frames.pop_front() {
             self.gone += items;
             self.items -= items;
             self.bytes -= frame.len();

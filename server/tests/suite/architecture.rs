@@ -30,27 +30,29 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("reply", &[]),
     // A handler is a function of extractors, and an extractor reads the call of a handler: these two are one.
     ("extract", &["handle", "handler", "reply"]),
-    ("handler", &["extract", "handle", "reply"]),
+    ("handler", &["extract", "handle", "outbox", "reply"]),
     ("router", &["handler", "reply"]),
 ];
 
 /// The rest of tier 2 and the top, which use so much that a table of their own reads better.
-const UPPER: [(&str, &[&str]); 11] = [
+const UPPER: [(&str, &[&str]); 12] = [
     ("kit", &[]),
     ("fuzzing", &["service"]),
     // A peer and the core it belongs to know each other: the core finds peers, a peer asks the core's router.
-    ("peer", &["core", "hello", "kit", "session", "handler", "reply", "service", "users"]),
+    ("peer", &["core", "hello", "kit", "outbox", "session", "handler", "reply", "service", "users"]),
+    // An outbox sends by the peer that carries it.
+    ("outbox", &["core", "peer"]),
     ("hello", &["kit"]),
     ("metrics", &[]),
     ("hub", &["kit", "peer"]),
     (
         "core",
         &[
-            "broker", "handle", "handler", "hub", "kit", "metrics", "peer", "router", "service", "session", "topics",
-            "users",
+            "broker", "handle", "handler", "hub", "kit", "metrics", "outbox", "peer", "router", "service", "session",
+            "topics", "users",
         ],
     ),
-    ("chsk", &["carrier", "core", "hello", "kit", "peer", "reply", "service", "session"]),
+    ("chsk", &["carrier", "core", "hello", "kit", "outbox", "peer", "reply", "service", "session"]),
     ("sockjs", &["core", "kit", "peer", "service", "session"]),
     ("shutdown", &["core"]),
     (

@@ -7,6 +7,7 @@ mod delivery_rules;
 mod events_rules;
 mod guard;
 mod http2;
+mod outbox_rules;
 mod poll;
 mod resume_rules;
 mod socket_rules;

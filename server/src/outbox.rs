@@ -1,0 +1,247 @@
+//! Outboxes of clients, as the server knows them: what of each was taken, and what is still to be answered
+//! (docs/wire.md, "The outbox").
+
+use crate::core::Core;
+use crate::identity::UserId;
+use crate::peer::Peer;
+use parking_lot::Mutex;
+use sha1::{Digest, Sha1};
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Weak};
+use std::time::Duration;
+use tokio::time::Instant;
+use tsugi_proto::session::{Arrival, Item, Upstream};
+use tsugi_proto::{Close, CloseCode, Frame};
+
+/// The most outboxes of one user that are remembered while nobody carries them; of the anonymous all together, so many times
+/// more.
+const MAX_LEFT_PER_USER: usize = 64;
+const MAX_LEFT_ANONYMOUS: usize = 64 * 1024;
+
+/// Whose an outbox is, and its name, which is a secret. Another user, or another codec, has another outbox of that name.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Key {
+    pub(crate) user: Option<UserId>,
+    pub(crate) name: [u8; 16],
+    pub(crate) kit: usize,
+}
+
+/// The server's end of one outbox.
+pub(crate) struct Outbox {
+    pub(crate) key: Key,
+    /// Items up to this one were sent before the server knew the outbox: an earlier run of it may have handled them.
+    sent_before: u64,
+    state: Mutex<State>,
+    /// Held while an item is taken and, unless its route is concurrent, handled. Of one session only one worker would ask;
+    /// where two carry the outbox for a moment, what the first has begun ends before what the second takes.
+    turn: tokio::sync::Mutex<()>,
+}
+
+/// Locked for moments, at times under the book's lock; no other lock is taken inside.
+struct State {
+    upstream: Upstream,
+    carrier: Weak<Peer>,
+    /// An item was handled of which no reply tells the client.
+    news: bool,
+    told: u64,
+    /// When its last session left it.
+    left: Option<Instant>,
+}
+
+/// One item, from when it is taken until it is handled and answered: dropping the last of it says so.
+pub(crate) struct Taken {
+    pub(crate) outbox: Arc<Outbox>,
+    pub(crate) number: u64,
+    pub(crate) wants_reply: bool,
+}
+
+impl Drop for Taken {
+    fn drop(&mut self) {
+        let mut state = self.outbox.state.lock();
+        state.upstream.finish(self.number);
+        state.news |= !self.wants_reply;
+    }
+}
+
+impl std::fmt::Debug for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Taken({})", self.number)
+    }
+}
+
+impl Taken {
+    /// Names this item of this outbox for ever, without telling the outbox's name.
+    pub(crate) fn key(&self) -> Box<str> {
+        let digest = Sha1::new().chain_update(self.outbox.key.name).chain_update(self.number.to_be_bytes()).finalize();
+        digest.iter().map(|byte| format!("{byte:02x}")).collect::<String>().into()
+    }
+
+    /// Whether an earlier run of the server may have handled it.
+    pub(crate) fn is_again(&self) -> bool {
+        self.number <= self.outbox.sent_before
+    }
+}
+
+impl Outbox {
+    fn new(key: Key, sent_before: u64, carrier: &Arc<Peer>) -> Arc<Self> {
+        let carrier = Arc::downgrade(carrier);
+        let state = State { upstream: Upstream::default(), carrier, news: false, told: 0, left: None };
+        Arc::new(Self { key, sent_before, state: Mutex::new(state), turn: tokio::sync::Mutex::default() })
+    }
+
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
+    /// Takes an item, unless it came before.
+    pub(crate) fn take(self: &Arc<Self>, number: u64, wants_reply: bool) -> Option<Arc<Taken>> {
+        let arrival = self.state.lock().upstream.arrive(number);
+        (arrival == Arrival::New).then(|| Arc::new(Taken { outbox: Arc::clone(self), number, wants_reply }))
+    }
+
+    /// How much was taken, and how much of that handled.
+    pub(crate) fn counts(&self) -> Counts {
+        let mut state = self.state.lock();
+        state.told = state.upstream.handled();
+        Counts { taken: state.upstream.taken(), handled: state.told }
+    }
+
+    /// Up to where everything was handled, when the client is not told of that in another way.
+    pub(crate) fn news(&self) -> Option<u64> {
+        let mut state = self.state.lock();
+        let handled = state.upstream.handled();
+        if !state.news || handled <= state.told {
+            return None;
+        }
+        state.news = false;
+        state.told = handled;
+        Some(handled)
+    }
+
+    /// Sends the reply to an item by whatever session the client has now, or keeps it for the next.
+    pub(crate) fn answer(&self, number: u64, reply: Frame) {
+        self.keep([(number, reply)]);
+        self.flush();
+    }
+
+    pub(crate) fn keep(&self, replies: impl IntoIterator<Item = (u64, Frame)>) {
+        let mut state = self.state.lock();
+        replies.into_iter().for_each(|(number, reply)| state.upstream.keep(number, reply));
+    }
+
+    /// Sends what is kept, if there is a session for it.
+    pub(crate) fn flush(&self) {
+        loop {
+            let (carrier, number, reply) = {
+                let mut state = self.state.lock();
+                let Some(carrier) = state.carrier.upgrade().filter(|peer| !peer.is_closed()) else { return };
+                let Some((number, reply)) = state.upstream.take_reply() else { return };
+                (carrier, number, reply)
+            };
+            // Nothing is lost when the session ends just now: the next turn sees that, or the session that follows.
+            if carrier.reply_to_item(Item::Reply(number, reply.clone())).is_err() {
+                self.keep([(number, reply)]);
+                if !carrier.is_closed() {
+                    return;
+                }
+            }
+        }
+    }
+
+    /// It has a session now. Returns the one of before.
+    fn carried_by(&self, peer: &Arc<Peer>) -> Option<Arc<Peer>> {
+        let mut state = self.state.lock();
+        state.left = None;
+        std::mem::replace(&mut state.carrier, Arc::downgrade(peer)).upgrade()
+    }
+
+    /// Its session leaves it, unless it has another one by now.
+    fn left_by(&self, peer: &Arc<Peer>, now: Instant) -> bool {
+        let mut state = self.state.lock();
+        let left = std::ptr::eq(state.carrier.as_ptr(), Arc::as_ptr(peer));
+        if left {
+            state.carrier = Weak::new();
+            state.left = Some(now);
+        }
+        left
+    }
+}
+
+/// How far the server is with an outbox.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Counts {
+    pub(crate) taken: u64,
+    pub(crate) handled: u64,
+}
+
+/// All outboxes of one server. One lock: it is taken when a session brings an outbox, for its first item, and at its end.
+#[derive(Default)]
+pub(crate) struct Outboxes(Mutex<Book>);
+
+#[derive(Default)]
+struct Book {
+    all: HashMap<Key, Arc<Outbox>>,
+    /// Those that were left by their sessions, and when; in that order. An entry means nothing once the outbox has a session
+    /// again, or was left again later.
+    left: VecDeque<(Instant, Key)>,
+    left_of: HashMap<Option<UserId>, usize>,
+}
+
+impl Outboxes {
+    pub(crate) fn find(&self, key: &Key) -> Option<Arc<Outbox>> {
+        self.0.lock().all.get(key).cloned()
+    }
+
+    /// A session brings an outbox. One that had it before is over: an outbox has one session at a time.
+    pub(crate) fn carry(&self, key: Key, sent_before: u64, peer: &Arc<Peer>) -> Arc<Outbox> {
+        let (outbox, before) = {
+            let mut book = self.0.lock();
+            let outbox = book.all.entry(key.clone()).or_insert_with(|| Outbox::new(key, sent_before, peer));
+            let outbox = Arc::clone(outbox);
+            let before = outbox.carried_by(peer);
+            (outbox, before)
+        };
+        if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, peer)) {
+            // What it could not deliver comes back to the outbox with its end.
+            before.abort(Close::because(CloseCode::TAKEN_OVER, "its outbox has another session"));
+        }
+        outbox
+    }
+
+    /// A session that carried the outbox is over, or carries another one now.
+    pub(crate) fn leave(&self, outbox: &Arc<Outbox>, peer: &Arc<Peer>, core: &Core) {
+        let mut book = self.0.lock();
+        let now = Instant::now();
+        book.forget_old(now, core.config.times.outbox);
+        if !outbox.left_by(peer, now) {
+            return;
+        }
+        let user = outbox.key.user.clone();
+        let most = if user.is_some() { MAX_LEFT_PER_USER } else { MAX_LEFT_ANONYMOUS };
+        let left = book.left_of.entry(user).or_insert(0);
+        if *left >= most {
+            book.all.remove(&outbox.key);
+        } else {
+            *left += 1;
+            book.left.push_back((now, outbox.key.clone()));
+        }
+    }
+}
+
+impl Book {
+    /// Nobody wakes up for this: whoever leaves sweeps first.
+    fn forget_old(&mut self, now: Instant, after: Duration) {
+        while self.left.front().is_some_and(|(left, _)| now.duration_since(*left) >= after) {
+            let Some((at, key)) = self.left.pop_front() else { return };
+            if let Some(count) = self.left_of.get_mut(&key.user) {
+                *count -= 1;
+                if *count == 0 {
+                    self.left_of.remove(&key.user);
+                }
+            }
+            if self.all.get(&key).is_some_and(|outbox| outbox.state.lock().left == Some(at)) {
+                self.all.remove(&key);
+            }
+        }
+    }
+}
