@@ -3,7 +3,7 @@
 use crate::session_rules::{at, event, frame};
 use bytes::Bytes;
 use proptest::prelude::*;
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 use tsugi_proto::session::{
@@ -33,6 +33,7 @@ enum Op {
     Detach(Which),
     SendEvent(Flush),
     SendMessage,
+    SendReply,
     Heard(Which),
     Message(Which),
     Receive,
@@ -84,6 +85,7 @@ fn op() -> impl Strategy<Value = Op> {
         6 => which().prop_map(Op::Detach),
         24 => flush.prop_map(Op::SendEvent),
         8 => Just(Op::SendMessage),
+        4 => Just(Op::SendReply),
         4 => which().prop_map(Op::Heard),
         6 => which().prop_map(Op::Message),
         6 => Just(Op::Receive),
@@ -113,6 +115,9 @@ struct Model {
     pings: usize,
     online: bool,
     closed_events: usize,
+    replies: BTreeSet<u64>,
+    /// Replies that waited when the session was aborted.
+    owed: Vec<u64>,
 }
 
 impl Model {
@@ -136,6 +141,8 @@ impl Model {
             pings: 0,
             online: false,
             closed_events: 0,
+            replies: BTreeSet::new(),
+            owed: Vec::new(),
         }
     }
 
@@ -159,6 +166,14 @@ impl Model {
             Op::Detach(which) => self.with_carrier(*which, |session, carrier| session.detach(now, carrier)),
             Op::SendEvent(flush) => self.send(|text| event(text, *flush)),
             Op::SendMessage => self.send(|text| Item::Message(frame(text))),
+            Op::SendReply => {
+                let number = self.next;
+                self.replies.insert(number);
+                self.send(|text| Item::Reply(number, frame(text)));
+                if self.next == number {
+                    self.replies.remove(&number);
+                }
+            }
             Op::Heard(which) => self.with_carrier(*which, Session::handle_heard),
             Op::Message(which) => self.message(*which),
             Op::Receive => self.receive(),
@@ -209,6 +224,8 @@ impl Model {
             Err(SendError::Closed) => assert!(closing, "an open session called itself closed"),
             Err(SendError::Full(_)) => {
                 assert!(self.session.is_closing(), "a full queue closes the session");
+                self.waiting.push_back(number);
+                self.owed = self.unwritten_replies();
                 self.waiting.clear();
                 self.pings = 0;
             }
@@ -304,9 +321,14 @@ impl Model {
 
     fn abort(&mut self) {
         self.session.abort(Close::because(CloseCode::INTERNAL, ""));
+        self.owed = self.unwritten_replies();
         self.waiting.clear();
         self.pings = 0;
         self.inbox.clear();
+    }
+
+    fn unwritten_replies(&self) -> Vec<u64> {
+        self.waiting.iter().copied().filter(|number| self.replies.contains(number)).collect()
     }
 
     /// What holds after every operation.
@@ -318,7 +340,16 @@ impl Model {
                 SessionEvent::Offline => {
                     assert!(std::mem::take(&mut self.online), "offline without having been online");
                 }
-                SessionEvent::Closed(_) => self.closed_events += 1,
+                SessionEvent::Undelivered(replies) => {
+                    let numbers: Vec<_> = replies.iter().map(|(number, _)| *number).collect();
+                    let waiting = self.unwritten_replies();
+                    assert!(!numbers.is_empty() && (numbers == waiting || numbers == self.owed), "{numbers:?}");
+                    self.owed.clear();
+                }
+                SessionEvent::Closed(_) => {
+                    assert!(self.owed.is_empty(), "replies were lost: {:?}", self.owed);
+                    self.closed_events += 1;
+                }
             }
         }
         assert_eq!(self.online, self.session.online().is_some());
