@@ -59,6 +59,29 @@ interface Gap {
 }
 type State = Connecting | Open | Waiting | Closed;
 //#endregion
+//#region src/errors.d.ts
+/** Why an event was not accepted. */
+type SendErrorCode = /** There is no connection, and none will come, or `whileDown` says not to wait for one. */"disconnected" /** Larger than the server accepts. */ | "too-large" /** More waits to be sent than `maxQueue`. */ | "queue-full" /** The id has no namespace or is reserved, or the codec cannot write the data. */ | "bad-event";
+/** Why a request has no reply; besides these the failure codes of the server and of the application. */
+type RequestErrorCode = SendErrorCode /** Not done in time. If it was sent it may have been handled. */ | "timeout" /** `close()` was called, or the server ended the connection for good. */ | "closed" /** Its `signal` or `cancel()` said so. */ | "aborted" /** The server now takes this client for another user. */ | "other-user" /** A volatile event that could not leave at once. */ | "dropped" | (string & {});
+/** A request failed. */
+declare class RequestError extends Error {
+  readonly code: RequestErrorCode;
+  /** What the server said besides; `undefined` when the failure is the client's own. */
+  readonly data: unknown;
+  constructor(code: RequestErrorCode, message?: string, data?: unknown);
+}
+/** `send` did not accept the event, or `request`, which then rejects with it. */
+declare class SendError extends RequestError {
+  readonly code: SendErrorCode;
+  constructor(code: SendErrorCode, message: string);
+}
+/** There will be no connection, unless `reconnect()` is called. */
+declare class ConnectError extends Error {
+  readonly state: Closed;
+  constructor(state: Closed);
+}
+//#endregion
 //#region src/types.d.ts
 /** What a request sends and what its reply holds. */
 interface Exchange {
@@ -76,7 +99,7 @@ type ReplyOf<E> = E extends {
   reply: infer R;
 } ? R : unknown;
 /** The arguments after the id: an event without data is sent without. */
-type DataArguments<E> = [DataOf<E>] extends [undefined] ? [data?: undefined] : unknown extends DataOf<E> ? [data?: unknown] : [data: DataOf<E>];
+type DataArguments<E> = [DataOf<E>] extends [undefined] ? [data?: undefined, options?: SendOptions] : unknown extends DataOf<E> ? [data?: unknown, options?: SendOptions] : [data: DataOf<E>, options?: SendOptions];
 /** A way to reach the server: a WebSocket, or long-poll. */
 type Transport = "ws" | "poll";
 /** The part of a WebSocket that is used: the browser's has it, and so has the one of the `ws` package. */
@@ -108,9 +131,16 @@ interface Options {
   transports?: readonly Transport[];
   /** How long a request waits for its reply when it does not say so itself, in ms. Default: 10 000. */
   requestTimeoutMs?: number;
+  /** How long an event may take until the server has handled it when it does not say so itself, in ms. Default: 5 min. */
+  sendTimeoutMs?: number;
+  /**
+   * While there is no connection, events and requests wait for one within their time (`"queue"`, default), or are refused
+   * at once (`"refuse"`).
+   */
+  whileDown?: "queue" | "refuse";
   /** How long a WebSocket may take until the server's handshake has come, in ms. Default: 3000. */
   handshakeTimeoutMs?: number;
-  /** Packets that may wait to be sent, and requests that may wait for replies. Default: 1000 each. */
+  /** Events and requests that may be under way: waiting, or not yet handled. Default: 1000. */
   maxQueue?: number;
   /** Which cookies HTTP requests carry. Default: `"same-origin"`. */
   credentials?: RequestCredentials;
@@ -132,6 +162,28 @@ interface Options {
   /** Random numbers in 0 … 1 for waits. Default: `Math.random`. */
   random?: () => number;
 }
+/** Options of one event. */
+interface SendOptions {
+  /** How long it may take until the server has handled it, in ms. Default: `sendTimeoutMs` of the connection. */
+  timeoutMs?: number;
+  /** Leaves at once and once, or not at all: for what is soon out of date, such as that somebody is typing. */
+  volatile?: boolean;
+}
+/** An event or a request on its way. */
+interface Delivery {
+  readonly id: string;
+  readonly data: unknown;
+  /** Waiting to be sent; sent, so that the server may have it; handled by the server, or failed: then it is over. */
+  readonly state: "waiting" | "sent" | "handled" | "failed";
+  /** The reply, once a request is handled. */
+  readonly reply?: unknown;
+  /** Why it failed. */
+  readonly error?: RequestError;
+  /** Resolves with this when it is over. Never rejects. */
+  readonly settled: Promise<Delivery>;
+  /** Takes it back. @returns whether it was in time: what was sent cannot be taken back. */
+  cancel(): boolean;
+}
 /** Options of one request. */
 interface RequestOptions {
   /** How long to wait for the reply, in ms, counted from the call. Default: `requestTimeoutMs` of the connection. */
@@ -145,16 +197,19 @@ interface Client<ServerEvents extends object, ClientEvents extends object> {
   readonly state: State;
   /** Names this client towards the server. */
   readonly clientId: string;
+  /** What is under way, in order. */
+  readonly outbox: readonly Delivery[];
   /** Calls `handler` with the data of every such event. Returns how to stop it. */
   on<K extends keyof ServerEvents & string>(id: K, handler: (data: ServerEvents[K]) => void): () => void;
   /** Calls `handler` with every event, after the handlers of its id. Returns how to stop it. */
   onAny(handler: (id: string, data: unknown) => void): () => void;
   /**
-   * Sends an event. That it was accepted means that there is a connection, not that the event has arrived.
-   * @throws SendError `disconnected` when there is no connection, `too-large`, `queue-full` or `bad-event`.
+   * Sends an event. It is handled once, and in order, over whatever connections there are until it is; only a server that
+   * was started again in between may handle it again. What became of it is in what is returned.
+   * @throws SendError `too-large`, `queue-full` or `bad-event`; `disconnected` after the end, or with `whileDown: "refuse"`.
    */
-  send<K extends keyof ClientEvents & string>(id: K, ...data: DataArguments<ClientEvents[K]>): void;
-  /** Sends an event and waits for the reply. Always settles; a failure is a `RequestError`. */
+  send<K extends keyof ClientEvents & string>(id: K, ...data: DataArguments<ClientEvents[K]>): Delivery;
+  /** Sends an event like `send`, and waits for the reply. Always settles; a failure is a `RequestError`. */
   request<K extends keyof ClientEvents & string>(id: K, data: DataOf<ClientEvents[K]>, options?: RequestOptions): Promise<ReplyOf<ClientEvents[K]>>;
   /** Calls `handler` at every change of state. Returns how to stop it. */
   onState(handler: (now: State, before: State) => void): () => void;
@@ -180,28 +235,5 @@ type AnyEvents = Record<string, unknown>;
  * @throws TypeError when the URL cannot be understood, or completed by a page.
  */
 declare function connect<S extends object = AnyEvents, C extends object = AnyEvents>(url?: string, options?: Options): Client<S, C>;
-//#endregion
-//#region src/errors.d.ts
-/** Why an event was not accepted. */
-type SendErrorCode = /** There is no connection: normal, try again when `state` is open. */"disconnected" /** Larger than the server accepts. */ | "too-large" /** More waits to be sent than `maxQueue`. */ | "queue-full" /** The id has no namespace or is reserved, or the codec cannot write the data. */ | "bad-event";
-/** `send` did not accept the event. */
-declare class SendError extends Error {
-  readonly code: SendErrorCode;
-  constructor(code: SendErrorCode, message?: string);
-}
-/** Why a request has no reply; besides these the failure codes of the server and of the application. */
-type RequestErrorCode = SendErrorCode /** No reply came in time. It may have been handled. */ | "timeout" /** `close()` was called, or the server ended the connection for good. */ | "closed" /** Its `signal` said so. */ | "aborted" | (string & {});
-/** A request failed. */
-declare class RequestError extends Error {
-  readonly code: RequestErrorCode;
-  /** What the server said besides; `undefined` when the failure is the client's own. */
-  readonly data: unknown;
-  constructor(code: RequestErrorCode, message?: string, data?: unknown);
-}
-/** There will be no connection, unless `reconnect()` is called. */
-declare class ConnectError extends Error {
-  readonly state: Closed;
-  constructor(state: Closed);
-}
 //#endregion
 export { type AnyEvents, type Client, type Closed, type Codec, ConnectError, type Connecting, type DataOf, type Exchange, type Fetch, type Gap, type Incoming, type Open, type Options, type Outgoing, type Reason, type ReplyOf, RequestError, type RequestErrorCode, type RequestOptions, SendError, type SendErrorCode, type Slot, type State, type Transport, type Verdict, type Waiting, type WebSocketConstructor, type WebSocketLike, connect, json };

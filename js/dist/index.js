@@ -86,6 +86,8 @@ function configure(url, options, environment) {
 		clientId,
 		transports: options.transports ?? ["ws", "poll"],
 		requestTimeoutMs: options.requestTimeoutMs ?? 1e4,
+		sendTimeoutMs: options.sendTimeoutMs ?? 3e5,
+		refuses: options.whileDown === "refuse",
 		handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3e3,
 		maxQueue: options.maxQueue ?? 1e3,
 		headers: options.headers ?? {},
@@ -123,15 +125,6 @@ function backoff(attempt, random) {
 }
 //#endregion
 //#region src/errors.ts
-/** `send` did not accept the event. */
-var SendError = class extends Error {
-	code;
-	constructor(code, message = code) {
-		super(message);
-		this.name = "SendError";
-		this.code = code;
-	}
-};
 /** A request failed. */
 var RequestError = class extends Error {
 	code;
@@ -144,6 +137,13 @@ var RequestError = class extends Error {
 		this.data = data;
 	}
 };
+/** `send` did not accept the event, or `request`, which then rejects with it. */
+var SendError = class extends RequestError {
+	constructor(code, message) {
+		super(code, message);
+		this.name = "SendError";
+	}
+};
 /** There will be no connection, unless `reconnect()` is called. */
 var ConnectError = class extends Error {
 	state;
@@ -153,11 +153,11 @@ var ConnectError = class extends Error {
 		this.state = state;
 	}
 };
-/** What a request that could not even be sent rejects with. */
-function asRequestError(error) {
-	if (error instanceof RequestError) return error;
-	const { code, message } = error;
-	return new RequestError(code ?? "failed", message);
+/** What the server says when it failed: `["chsk/error", {…}]`. */
+function failureIn(reply) {
+	if (!Array.isArray(reply) || reply[0] !== "chsk/error") return void 0;
+	const { code, message, data } = Object(reply[1]);
+	return new RequestError(typeof code === "string" ? code : "failed", typeof message === "string" ? message : void 0, data);
 }
 //#endregion
 //#region src/events.ts
@@ -228,17 +228,23 @@ function readTerms(extension, defaults) {
 /** `[:chsk/welcome {:session "…", :outcome :resumed, :next 18}]` */
 function readWelcome(payload) {
 	if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return void 0;
-	const { session, outcome, next, why } = Object(payload[1]);
-	return typeof session === "string" ? {
+	const { session, outcome, next, why, taken, handled } = Object(payload[1]);
+	if (typeof session !== "string") return void 0;
+	const counts = {
+		next: count(next),
+		taken: count(taken),
+		handled: count(handled)
+	};
+	return {
 		session,
 		resumed: outcome === "resumed",
-		next: count(next),
-		why
-	} : void 0;
+		why,
+		...counts
+	};
 }
 /** Numbers of items begin at 1; EDN brings them as bigints where they are large. */
 function count(value) {
-	return Number(value ?? 0) || void 0;
+	return Number(value ?? 0) || 0;
 }
 //#endregion
 //#region src/ledger.ts
@@ -276,6 +282,139 @@ var Ledger = class {
 	skipTo(next) {
 		this.received = next - 1;
 		this.acknowledge();
+	}
+};
+//#endregion
+//#region src/outbox.ts
+var Outbox = class {
+	/** By this the server knows it; a secret. */
+	name;
+	/** The last item that any server may have. */
+	sent = 0;
+	#items = /* @__PURE__ */ new Map();
+	/** Those of them that the carrier has yet to take. */
+	#due = [];
+	#last = 0;
+	#length = 0;
+	#environment;
+	constructor(name, environment) {
+		this.name = name;
+		this.#environment = environment;
+	}
+	get size() {
+		return this.#items.size;
+	}
+	/** Characters that wait. */
+	get length() {
+		return this.#length;
+	}
+	get deliveries() {
+		return Array.from(this.#items.values(), (item) => item.delivery);
+	}
+	/** The number of the next item. */
+	get next() {
+		return this.#last + 1;
+	}
+	add(id, data, text, wantsReply, ms, signal) {
+		const number = this.next;
+		this.#last = number;
+		const late = () => this.fail(number, "timeout", `not done within ${ms} ms`);
+		const aborted = () => this.fail(number, "aborted");
+		const timer = this.#environment.after(ms, late);
+		signal?.addEventListener("abort", aborted);
+		const cancel = () => delivery.state === "waiting" && this.fail(number, "aborted");
+		let resolve;
+		const delivery = {
+			id,
+			data,
+			state: "waiting",
+			settled: new Promise((settle) => {
+				resolve = settle;
+			}),
+			cancel
+		};
+		const settle = () => {
+			this.#items.delete(number);
+			this.#length -= text.length;
+			this.#environment.cancel(timer);
+			signal?.removeEventListener("abort", aborted);
+			resolve(delivery);
+		};
+		const item = {
+			number,
+			text,
+			wantsReply,
+			delivery,
+			settle
+		};
+		this.#items.set(number, item);
+		this.#due.push(item);
+		this.#length += text.length;
+		return delivery;
+	}
+	/** What was said at once or not at all is no item. */
+	aside(id, data, said = false) {
+		const over = said ? { state: "sent" } : {
+			state: "failed",
+			error: new RequestError("dropped")
+		};
+		const settled = Promise.resolve().then(() => delivery);
+		const delivery = {
+			id,
+			data,
+			...over,
+			settled,
+			cancel: () => false
+		};
+		return delivery;
+	}
+	/** A carrier begins, to a server that has taken and handled so much: what it has not taken goes out again. */
+	rewind(taken, handled) {
+		this.handled(handled);
+		this.#due = [...this.#items.values()].filter(({ number }) => number > taken);
+	}
+	/** The next for the carrier, if it is no larger than this. */
+	take(room) {
+		for (let item = this.#due[0]; item; item = this.#due[0]) {
+			if (this.#items.has(item.number)) {
+				if (item.text.length > room) return void 0;
+				this.#due.shift();
+				item.delivery.state = "sent";
+				this.sent = Math.max(this.sent, item.number);
+				return item;
+			}
+			this.#due.shift();
+		}
+	}
+	/** A reply that nobody waits for came too late, or twice. */
+	settle(number, reply) {
+		const failure = failureIn(reply);
+		if (failure) this.#fail(number, failure);
+		else this.#end(number, "handled", { reply });
+	}
+	/** The server has handled everything up to this; the replies among it come by themselves. */
+	handled(upTo) {
+		for (const { number, wantsReply } of [...this.#items.values()]) {
+			if (number > upTo) return;
+			if (!wantsReply) this.#end(number, "handled", {});
+		}
+	}
+	fail(number, code, message) {
+		return this.#fail(number, new RequestError(code, message));
+	}
+	/** Fails everything, or what was sent. */
+	failAll(code, state) {
+		for (const { number, delivery } of [...this.#items.values()]) if (!state || delivery.state === state) this.fail(number, code);
+	}
+	#fail(number, error) {
+		return this.#end(number, "failed", { error });
+	}
+	#end(number, state, outcome) {
+		const item = this.#items.get(number);
+		if (!item) return false;
+		Object.assign(item.delivery, outcome, { state });
+		item.settle();
+		return true;
 	}
 };
 //#endregion
@@ -340,65 +479,12 @@ var Path = class {
 	}
 };
 //#endregion
-//#region src/pending.ts
-var Pending = class {
-	#waiters = /* @__PURE__ */ new Map();
-	#environment;
-	constructor(environment) {
-		this.#environment = environment;
-	}
-	get size() {
-		return this.#waiters.size;
-	}
-	add(slot, timeoutMs, signal) {
-		return new Promise((resolve, reject) => {
-			const aborted = () => this.fail(slot, new RequestError("aborted"));
-			const late = () => this.fail(slot, new RequestError("timeout", `no reply within ${timeoutMs} ms`));
-			const timer = this.#environment.after(timeoutMs, late);
-			signal?.addEventListener("abort", aborted);
-			const unwatch = () => signal?.removeEventListener("abort", aborted);
-			this.#waiters.set(slot, {
-				resolve,
-				reject,
-				timer,
-				unwatch
-			});
-		});
-	}
-	/** A reply without a waiter came too late, or twice: nobody wants it. */
-	settle(slot, reply) {
-		const failure = failureIn(reply);
-		if (failure) this.fail(slot, failure);
-		else this.#take(slot)?.resolve(reply);
-	}
-	fail(slot, error) {
-		this.#take(slot)?.reject(error);
-	}
-	/** Fails all but those that were not sent yet. */
-	failAll(code, unsent = []) {
-		for (const slot of [...this.#waiters.keys()]) if (!unsent.some((parcel) => parcel.slot === slot)) this.fail(slot, new RequestError(code));
-	}
-	#take(slot) {
-		const waiter = this.#waiters.get(slot);
-		if (!waiter) return void 0;
-		this.#waiters.delete(slot);
-		this.#environment.cancel(waiter.timer);
-		waiter.unwatch();
-		return waiter;
-	}
-};
-function failureIn(reply) {
-	if (!Array.isArray(reply) || reply[0] !== "chsk/error") return void 0;
-	const { code, message, data } = Object(reply[1]);
-	return new RequestError(typeof code === "string" ? code : "failed", typeof message === "string" ? message : void 0, data);
-}
-//#endregion
 //#region src/transport/carrier.ts
 var Carrier = class {
 	/** What the server has yet to say. */
 	phase = "handshake";
-	/** The number of the next item that it brings; `undefined` where nothing is counted. */
-	next;
+	/** The number of the next item that it brings; 0 where nothing is counted. */
+	next = 0;
 	done = false;
 	host;
 	#watchdog;
@@ -449,18 +535,10 @@ const HELD_MS = 250;
 const PAUSE_MS = 500;
 const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
 const MAX_RETRY_AFTER_MS = 3e5;
-/** Ends an exchange: the carrier is lost, or the server did not take what was posted. */
-var Failure = class {
-	loss;
-	constructor(loss) {
-		this.loss = loss;
-	}
-};
 var PollCarrier = class extends Carrier {
 	transport = "poll";
 	#terms;
-	#queue = [];
-	#posting = [];
+	#posting = false;
 	/** Which poll is outstanding. What an earlier one brings comes again. */
 	#poll;
 	/** Someone takes over: no POST is begun any more, and this is called once none is outstanding. */
@@ -477,17 +555,12 @@ var PollCarrier = class extends Carrier {
 	begin(terms) {
 		this.#terms = terms;
 		this.#startPoll();
-		this.#pump();
+		this.pump();
 	}
-	send(parcel) {
-		this.#queue.push(parcel);
-		this.#pump();
-	}
-	drain() {
-		return this.#queue.splice(0);
-	}
-	waiting() {
-		return this.#queue.length;
+	say(text) {
+		const can = this.#mayPost();
+		if (can) this.#deliver(text, []);
+		return can;
 	}
 	/** Stops posting, and says when hello may be said on a WebSocket. */
 	cede(quiet) {
@@ -499,10 +572,10 @@ var PollCarrier = class extends Carrier {
 		this.#fenced = false;
 		this.#quiet = void 0;
 		if (!this.#poll) this.#startPoll();
-		this.#pump();
+		this.pump();
 	}
 	#ceded() {
-		if (!this.#quiet || this.#fenced || this.#posting.length > 0) return;
+		if (!this.#quiet || this.#fenced || this.#posting) return;
 		this.#fenced = true;
 		this.#poll = void 0;
 		this.#quiet();
@@ -533,43 +606,46 @@ var PollCarrier = class extends Carrier {
 		if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.within(PAUSE_MS, next);
 		else next();
 	}
-	#pump() {
-		while (this.#terms && !this.done && !this.#quiet && this.#posting.length === 0 && this.#queue.length > 0) {
-			const { session, maxMessage } = this.#terms;
-			const parcels = session === void 0 ? this.#queue.splice(0, 1) : this.#batch(maxMessage);
-			const slot = session === void 0 ? parcels[0]?.slot ?? null : null;
-			if (slot === null) this.#posting = parcels;
-			this.#run(async () => {
-				const packets = await this.#deliver(parcels, session);
-				if (slot !== null) this.host.settle(slot, senteReply(packets[0]?.payload));
-				else {
-					this.#posting = [];
-					this.#receive(packets);
-					this.#ceded();
-				}
-				this.#pump();
-			});
+	pump() {
+		while (this.#mayPost()) {
+			const parcels = this.#batch();
+			if (parcels.length === 0) return;
+			this.#deliver(parcels.map(({ text }) => text).join("\n"), parcels);
 		}
 	}
-	/** In order, as many as the server takes at once, and at least one. */
-	#batch(maxBytes) {
-		let bytes = 0;
-		let count = 0;
-		for (const { text } of this.#queue) {
-			bytes += 3 * text.length + 1;
-			if (count > 0 && bytes > maxBytes) break;
-			count += 1;
-		}
-		return this.#queue.splice(0, count);
+	#mayPost() {
+		return this.#terms !== void 0 && !this.done && !this.#quiet && !this.#posting;
 	}
-	async #deliver(parcels, session) {
-		const body = parcels.map(({ text }) => text).join("\n");
+	/** In order, as many as the server takes at once, and at least one. Sente takes one. */
+	#batch() {
+		const parcels = [];
+		let room = Number.POSITIVE_INFINITY;
+		for (let next = this.host.take(room); next; next = this.host.take(room)) {
+			parcels.push(next);
+			if (this.#terms?.session === void 0) break;
+			room = Math.min(room, this.#terms.maxMessage / 3) - next.text.length - 1;
+		}
+		return parcels;
+	}
+	#deliver(body, parcels) {
+		const asked = this.#terms?.session === void 0 && parcels.find((parcel) => parcel.wantsReply);
+		if (!asked) this.#posting = true;
+		this.#run(async () => {
+			const packets = await this.#send(body, parcels);
+			if (asked) this.host.settle(asked.number, senteReply(packets[0]?.payload));
+			else {
+				this.#posting = false;
+				this.#receive(packets);
+				this.#ceded();
+			}
+			this.pump();
+		});
+	}
+	async #send(body, parcels) {
 		try {
-			return await (session === void 0 ? this.#post(`ppstr=${encodeURIComponent(body)}`, this.#holdMs(), FORM) : this.#post(body, POST_TIMEOUT_MS));
+			return await (this.#terms?.session === void 0 ? this.#post(`ppstr=${encodeURIComponent(body)}`, this.#holdMs(), FORM) : this.#post(body, POST_TIMEOUT_MS));
 		} catch (error) {
-			if (!(error instanceof Failure)) throw error;
-			const { httpStatus = 0, reason } = error.loss;
-			if (reason === "session-gone") this.#queue.unshift(...parcels);
+			const { httpStatus } = error;
 			if (httpStatus !== 400 && httpStatus !== 413) throw error;
 			this.host.refused(parcels, httpStatus);
 			return [];
@@ -627,22 +703,22 @@ var PollCarrier = class extends Carrier {
 			};
 		};
 		const { response, text } = await ask().catch((error) => {
-			throw new Failure({
+			throw {
 				reason: late ? "timeout" : "network",
 				message: String(error)
-			});
+			};
 		}).finally(() => {
 			host.environment.cancel(timer);
 			this.#exchanges.delete(abort);
 		});
-		if (response.status !== 200) throw new Failure(lossOf(response, text));
+		if (response.status !== 200) throw lossOf(response, text);
 		return host.codec.decode(text);
 	}
 	/** Every failure of an exchange ends here, so that none is left to the global handler. */
 	#run(work) {
 		work().catch((error) => {
-			if (error instanceof Failure) this.end(error.loss);
-			else this.fail("bad-frame", error);
+			if (error instanceof Error) this.fail("bad-frame", error);
+			else this.end(error);
 		});
 	}
 	release() {
@@ -680,13 +756,15 @@ function senteReply(payload) {
 /** Slots of requests begin at 1. */
 const PING_SLOT = 0;
 const NO_PONG = 3001;
-/** A socket that cannot get rid of more bytes than this is as good as stuck. */
-const MAX_BUFFERED = 16 * 1024 * 1024;
+/** A socket that holds more bytes than this is given no more, until it has got rid of some. */
+const MAX_BUFFERED = 1024 * 1024;
+const PACE_MS = 50;
 var WebSocketCarrier = class extends Carrier {
 	transport = "ws";
 	#socket;
 	#terms;
 	#heardAt = 0;
+	#pacer;
 	/** A ping waits for its answer. */
 	#asked = false;
 	start(handshakeTimeoutMs) {
@@ -709,14 +787,23 @@ var WebSocketCarrier = class extends Carrier {
 		this.#heardAt = this.host.environment.now();
 		this.#listenFor(terms.pingMs);
 	}
-	send(parcel) {
-		this.#write(parcel.text);
+	pump() {
+		const { environment } = this.host;
+		environment.cancel(this.#pacer);
+		while (!this.done && !this.#isFull()) {
+			const parcel = this.host.take(Number.POSITIVE_INFINITY);
+			if (!parcel) return;
+			this.#write(parcel.text);
+		}
+		if (!this.done) this.#pacer = environment.after(PACE_MS, () => this.pump());
 	}
-	drain() {
-		return [];
+	say(text) {
+		const can = !this.#isFull();
+		if (can) this.#write(text);
+		return can;
 	}
-	waiting() {
-		return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED ? Number.POSITIVE_INFINITY : 0;
+	#isFull() {
+		return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
 	}
 	/** Asks whether anyone is there, without waiting for silence. */
 	probe() {
@@ -774,6 +861,7 @@ var WebSocketCarrier = class extends Carrier {
 		}
 	}
 	release(code, reason) {
+		this.host.environment.cancel(this.#pacer);
 		try {
 			this.#socket?.close(code, reason);
 		} catch {
@@ -797,6 +885,8 @@ const VIOLATIONS = [
 ];
 /** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
 const WAKE_MS = 250;
+/** Characters that may be under way. */
+const MAX_LENGTH = 16 * 1024 * 1024;
 var Connection = class {
 	state;
 	environment;
@@ -804,7 +894,6 @@ var Connection = class {
 	#config;
 	#events;
 	#path;
-	#pending;
 	/** What events travel on. */
 	#live;
 	/** What is being opened: instead of a live carrier, or, while polling, to take over from it. */
@@ -815,10 +904,10 @@ var Connection = class {
 	};
 	#terms;
 	#ledger;
-	/** Accepted, and certainly not sent: goes out first on the next carrier. */
-	#outbox = [];
+	#outbox;
+	/** Whose it is: `undefined` until a server has said who this is. */
+	#owner;
 	#token;
-	#slots = 0;
 	#attempts = 0;
 	#violations = 0;
 	#openedAt = 0;
@@ -834,30 +923,25 @@ var Connection = class {
 		this.codec = config.codec;
 		this.#events = events;
 		this.#terms = config.senteTerms;
-		this.#pending = new Pending(environment);
+		this.#outbox = new Outbox(randomId(), environment);
 		this.#ledger = new Ledger(environment, () => this.#sayArrived());
 		this.#path = new Path(config.transports, environment.WebSocket !== void 0);
 		this.state = this.#connecting(this.#path.first() ?? "ws");
 		this.#unwatch = environment.watch((what) => this.#wake(what));
 		this.#connect();
 	}
-	send(id, data) {
-		const parcel = this.#parcel(id, data, null);
-		this.#live?.send(parcel);
+	get outbox() {
+		return this.#outbox.deliveries;
 	}
-	request(id, data, options) {
+	send(id, data, { timeoutMs = this.#config.sendTimeoutMs, volatile }) {
+		return this.#add(id, data, false, timeoutMs, void 0, volatile);
+	}
+	async request(id, data, options) {
 		const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
-		try {
-			if (signal?.aborted) throw new RequestError("aborted");
-			if (this.#pending.size >= this.#config.maxQueue) throw new SendError("queue-full", "too many requests wait");
-			const slot = this.#nextSlot();
-			const parcel = this.#parcel(id, data, slot);
-			const reply = this.#pending.add(slot, timeoutMs, signal);
-			this.#live?.send(parcel);
-			return reply;
-		} catch (error) {
-			return Promise.reject(asRequestError(error));
-		}
+		if (signal?.aborted) throw new RequestError("aborted");
+		const { error, reply } = await this.#add(id, data, true, timeoutMs, signal).settled;
+		if (error) throw error;
+		return reply;
 	}
 	reconnect() {
 		if (this.#over) throw new SendError("disconnected", "close() was called");
@@ -892,14 +976,30 @@ var Connection = class {
 	acknowledge() {
 		return this.#ledger.acknowledge();
 	}
+	take(room) {
+		const parcel = this.#outbox.take(room);
+		if (!parcel) return void 0;
+		const { number, text, wantsReply, delivery } = parcel;
+		if (!this.#fits(text)) {
+			this.#outbox.fail(number, "too-large");
+			return this.take(room);
+		}
+		if (this.#terms.session !== void 0) return parcel;
+		const slot = wantsReply ? this.#live?.transport === "poll" ? "ajax" : number.toString(16).padStart(6, "0") : null;
+		return {
+			...parcel,
+			text: this.codec.encode({
+				...delivery,
+				slot
+			})
+		};
+	}
 	settle(slot, reply) {
-		this.#pending.settle(slot, reply);
+		this.#outbox.settle(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
 	}
 	refused(parcels, httpStatus) {
 		const code = httpStatus === 413 ? "too-large" : "bad-event";
-		const message = `the server did not take it (${httpStatus})`;
-		for (const { slot } of parcels) if (slot === null) this.environment.report(new SendError(code, message));
-		else this.#pending.fail(slot, new RequestError(code, message));
+		for (const { number } of parcels) this.#outbox.fail(number, code, `refused with ${httpStatus}`);
 	}
 	receive(carrier, packets) {
 		for (const packet of packets) {
@@ -963,8 +1063,7 @@ var Connection = class {
 	}
 	/** @returns whether the next item of this carrier is one that the application has not seen. */
 	#isNews(carrier) {
-		if (carrier.next === void 0) return true;
-		return this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
+		return !carrier.next || this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
 	}
 	/** Tells the server what arrived, where a poll does not do it anyway. */
 	#sayArrived() {
@@ -972,14 +1071,11 @@ var Connection = class {
 		if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
 	}
 	#say(id, data) {
-		this.#live?.send({
-			text: this.codec.encode({
-				id,
-				data,
-				slot: null
-			}),
+		this.#live?.say(this.codec.encode({
+			id,
+			data,
 			slot: null
-		});
+		}));
 	}
 	#handshake(carrier, payload) {
 		const handshake = readHandshake(payload, this.#config.senteTerms);
@@ -989,6 +1085,11 @@ var Connection = class {
 			user,
 			data
 		};
+		if (this.#owner !== void 0 && this.#owner !== user) {
+			this.#outbox.failAll("other-user");
+			this.#outbox = new Outbox(randomId(), this.environment);
+		}
+		this.#owner = user;
 		if (!terms) this.#adopt(carrier, this.#config.senteTerms, false);
 		else this.#sayHello(carrier, terms);
 		return true;
@@ -1003,10 +1104,13 @@ var Connection = class {
 		carrier.phase = "welcome";
 		const say = () => {
 			if (carrier !== this.#candidate) return;
+			const { name: outbox, sent } = this.#outbox;
 			const data = {
 				session,
 				received: this.#ledger.received,
-				csrf
+				csrf,
+				outbox,
+				sent
 			};
 			const text = this.codec.encode({
 				id: "chsk/hello",
@@ -1021,7 +1125,7 @@ var Connection = class {
 	#welcome(carrier, payload) {
 		const welcome = readWelcome(payload);
 		if (!welcome) return false;
-		const { session, resumed, next, why } = welcome;
+		const { session, resumed, next, why, taken, handled } = welcome;
 		if (!resumed) {
 			const from = this.#ledger.received + 1;
 			this.#ledger.skipTo(1);
@@ -1031,6 +1135,7 @@ var Connection = class {
 			});
 		}
 		this.#countFrom(carrier, next);
+		this.#outbox.rewind(taken, handled);
 		this.#adopt(carrier, {
 			...this.#terms,
 			session
@@ -1041,7 +1146,7 @@ var Connection = class {
 	#countFrom(carrier, next) {
 		carrier.next = next;
 		const from = this.#ledger.received + 1;
-		if (!next || next <= from) return;
+		if (next <= from) return;
 		this.#ledger.skipTo(next);
 		this.#events.tell(GAP, {
 			from,
@@ -1052,9 +1157,7 @@ var Connection = class {
 	/** The server has taken this carrier: from now on events travel on it. */
 	#adopt(carrier, terms, resumed) {
 		if (carrier !== this.#candidate) return;
-		const before = this.#live;
-		if (before) this.#outbox.unshift(...before.drain());
-		before?.close();
+		this.#live?.close();
 		this.#noteGood();
 		this.#openedAt = this.environment.now();
 		this.#live = carrier;
@@ -1062,9 +1165,8 @@ var Connection = class {
 		this.#terms = terms;
 		carrier.phase = "open";
 		if (carrier.transport === "ws") this.#path.webSocketOpened();
-		if (!resumed) this.#pending.failAll("disconnected", this.#outbox);
 		carrier.begin(terms);
-		for (const parcel of this.#outbox.splice(0)) carrier.send(parcel);
+		carrier.pump();
 		const why = carrier.transport === "ws" ? "fine" : this.#path.verdict;
 		this.#change({
 			status: "open",
@@ -1085,6 +1187,7 @@ var Connection = class {
 	#control(carrier, id, data) {
 		if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", void 0);
 		else if (id === "chsk/from") this.#countFrom(carrier, count(data));
+		else if (id === "chsk/handled") this.#outbox.handled(count(data));
 		else if (id === "chsk/close") this.#closedByServer(carrier, data);
 		else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
 		else return id.startsWith("chsk/");
@@ -1146,7 +1249,6 @@ var Connection = class {
 	#liveLost(carrier, loss) {
 		this.environment.cancel(this.#climbTimer);
 		this.#live = void 0;
-		this.#outbox.unshift(...carrier.drain());
 		this.#candidate?.close();
 		this.#candidate = void 0;
 		const openMs = this.environment.now() - this.#openedAt;
@@ -1162,7 +1264,7 @@ var Connection = class {
 			...this.#terms,
 			session: void 0
 		};
-		if (session === void 0) this.#pending.failAll("disconnected", this.#outbox);
+		if (session === void 0) this.#outbox.failAll("disconnected", "sent");
 	}
 	#noteGood() {
 		if (this.state.status !== "open" || this.environment.now() - this.#openedAt < GOOD_MS) return;
@@ -1204,12 +1306,11 @@ var Connection = class {
 		const { retryAfterMs: _, ...why } = loss;
 		if (loss.code === 3500) why.reason = "replaced";
 		this.#drop();
-		this.#outbox = [];
 		this.#change({
 			status: "closed",
 			...why
 		});
-		this.#pending.failAll("closed");
+		this.#outbox.failAll("closed");
 	}
 	/** Lets go of everything that could connect or carry. The session may be resumed. */
 	#drop(reason, code) {
@@ -1218,7 +1319,6 @@ var Connection = class {
 		this.environment.cancel(this.#climbTimer);
 		this.acknowledge();
 		const live = this.#live;
-		if (live) this.#outbox.unshift(...live.drain());
 		this.#candidate?.close(code, reason);
 		live?.close(code, reason);
 		this.#live = void 0;
@@ -1238,35 +1338,38 @@ var Connection = class {
 		} else if (live instanceof WebSocketCarrier) live.probe();
 		else if (what === "online") this.#climb();
 	}
-	#nextSlot() {
-		this.#slots += 1;
-		if (this.#terms.session !== void 0) return this.#slots;
-		return (this.#slots % 16777216).toString(16).padStart(6, "0");
-	}
-	#parcel(id, data, slot) {
-		const refuse = (code, why) => new SendError(code, `${id}: ${why}`);
+	#add(id, data, wantsReply, ms, signal, volatile) {
+		const refuse = (code, why) => {
+			throw new SendError(code, `${id}: ${why}`);
+		};
 		const live = this.#live;
-		if (!live) throw refuse("disconnected", `there is no connection (${this.state.status})`);
-		if (!/^[^/]+\/.+/.test(id)) throw refuse("bad-event", "an event id is \"namespace/name\"");
-		if (id.startsWith("chsk/")) throw refuse("bad-event", "chsk/ is reserved");
-		const { maxMessage, session } = this.#terms;
-		const sentePost = slot !== null && live.transport === "poll" && session === void 0;
-		let text;
+		const outbox = this.#outbox;
+		const { status } = this.state;
+		const { maxQueue, refuses } = this.#config;
+		if (!live && (refuses || status === "closed")) refuse("disconnected", `there is no connection (${status})`);
+		if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", "an event id is \"namespace/name\"");
+		if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
+		const number = outbox.next;
+		let text = "";
 		try {
 			text = this.codec.encode({
 				id,
 				data,
-				slot: sentePost ? "ajax" : slot
+				slot: volatile ? null : wantsReply ? number : -number
 			});
 		} catch (error) {
-			throw refuse("bad-event", String(error));
+			refuse("bad-event", String(error));
 		}
-		if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) throw refuse("too-large", `the server accepts ${maxMessage} bytes`);
-		if (live.waiting() >= this.#config.maxQueue) throw refuse("queue-full", "too much waits to be sent");
-		return {
-			text,
-			slot
-		};
+		if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms.maxMessage} bytes`);
+		if (volatile) return outbox.aside(id, data, live?.say(text));
+		if (outbox.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
+		const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
+		live?.pump();
+		return delivery;
+	}
+	#fits(text) {
+		const { maxMessage } = this.#terms;
+		return text.length * 3 <= maxMessage || new TextEncoder().encode(text).length <= maxMessage;
 	}
 	/** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */
 	#change(now) {
@@ -1336,7 +1439,10 @@ function connectIn(environment, url, options) {
 		onAny: (handler) => events.on(ANY, handler),
 		onState: (handler) => events.on(STATE, handler),
 		onGap: (handler) => events.on(GAP, handler),
-		send: (id, data) => connection.send(id, data),
+		get outbox() {
+			return connection.outbox;
+		},
+		send: (id, data, sendOptions = {}) => connection.send(id, data, sendOptions),
 		request: (id, data, requestOptions = {}) => connection.request(id, data, requestOptions),
 		ready: () => ready(connection, events),
 		reconnect: () => connection.reconnect(),

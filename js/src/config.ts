@@ -11,6 +11,8 @@ export interface Config {
   codec: Codec;
   transports: readonly Transport[];
   requestTimeoutMs: number;
+  sendTimeoutMs: number;
+  refuses: boolean;
   handshakeTimeoutMs: number;
   maxQueue: number;
   headers: Record<string, string>;
@@ -43,6 +45,8 @@ export function configure(url: string, options: Options, environment: Environmen
     clientId,
     transports: options.transports ?? ["ws", "poll"],
     requestTimeoutMs: options.requestTimeoutMs ?? 10_000,
+    sendTimeoutMs: options.sendTimeoutMs ?? 300_000,
+    refuses: options.whileDown === "refuse",
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3000,
     maxQueue: options.maxQueue ?? 1000,
     headers: options.headers ?? {},
@@ -59,7 +63,7 @@ export function configure(url: string, options: Options, environment: Environmen
 }
 
 /** 128 random bits. `crypto.randomUUID` exists on secure pages only. */
-function randomId(): string {
+export function randomId(): string {
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }

@@ -39,7 +39,10 @@ export function connectIn<S extends object = AnyEvents, C extends object = AnyEv
     onAny: (handler) => events.on(ANY, handler),
     onState: (handler) => events.on(STATE, handler),
     onGap: (handler) => events.on(GAP, handler),
-    send: (id, data?: unknown) => connection.send(id, data),
+    get outbox() {
+      return connection.outbox;
+    },
+    send: (id, data?: unknown, sendOptions = {}) => connection.send(id, data, sendOptions),
     request: (id, data, requestOptions = {}) =>
       connection.request(id, data, requestOptions) as ReturnType<Client<S, C>["request"]> as Promise<never>,
     ready: () => ready(connection, events),

@@ -2,19 +2,19 @@
 
 import { backoff, CAP_MS } from "./backoff.js";
 import type { Incoming, Slot } from "./codec.js";
-import type { Config } from "./config.js";
+import { type Config, randomId } from "./config.js";
 import type { Environment, Timer } from "./environment.js";
-import { asRequestError, RequestError, SendError, type SendErrorCode } from "./errors.js";
+import { RequestError, SendError, type SendErrorCode } from "./errors.js";
 import { type Events, GAP, STATE } from "./events.js";
 import { count, readHandshake, readWelcome } from "./handshake.js";
 import { Ledger } from "./ledger.js";
+import { Outbox } from "./outbox.js";
 import { Path } from "./path.js";
-import { Pending } from "./pending.js";
 import type { Loss, State, Verdict } from "./state.js";
 import type { Carrier, Host, Parcel, Terms } from "./transport/carrier.js";
 import { PollCarrier } from "./transport/poll.js";
 import { WebSocketCarrier } from "./transport/websocket.js";
-import type { RequestOptions, Transport } from "./types.js";
+import type { Delivery, RequestOptions, SendOptions, Transport } from "./types.js";
 
 /** After so long the connection counts as good, and the next loss as a first one. */
 const GOOD_MS = 5000;
@@ -23,6 +23,8 @@ const MAX_VIOLATIONS = 3;
 const VIOLATIONS = [1002, 1003, 1007, 1008, 1009];
 /** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
 const WAKE_MS = 250;
+/** Characters that may be under way. */
+const MAX_LENGTH = 16 * 1024 * 1024;
 
 type User = { user: string | null; data: unknown };
 
@@ -33,7 +35,6 @@ export class Connection implements Host {
   readonly #config: Config;
   readonly #events: Events;
   readonly #path: Path;
-  readonly #pending: Pending;
   /** What events travel on. */
   #live: Carrier | undefined;
   /** What is being opened: instead of a live carrier, or, while polling, to take over from it. */
@@ -41,10 +42,10 @@ export class Connection implements Host {
   #user: User = { user: null, data: undefined };
   #terms: Terms;
   readonly #ledger: Ledger;
-  /** Accepted, and certainly not sent: goes out first on the next carrier. */
-  #outbox: Parcel[] = [];
+  #outbox: Outbox;
+  /** Whose it is: `undefined` until a server has said who this is. */
+  #owner: string | null | undefined;
   #token: string | undefined;
-  #slots = 0;
   #attempts = 0;
   #violations = 0;
   #openedAt = 0;
@@ -61,7 +62,7 @@ export class Connection implements Host {
     this.codec = config.codec;
     this.#events = events;
     this.#terms = config.senteTerms;
-    this.#pending = new Pending(environment);
+    this.#outbox = new Outbox(randomId(), environment);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== undefined);
     this.state = this.#connecting(this.#path.first() ?? "ws");
@@ -71,26 +72,24 @@ export class Connection implements Host {
 
   // Commands.
 
-  send(id: string, data: unknown): void {
-    const parcel = this.#parcel(id, data, null);
-    this.#live?.send(parcel);
+  get outbox(): readonly Delivery[] {
+    return this.#outbox.deliveries;
   }
 
-  request(id: string, data: unknown, options: RequestOptions): Promise<unknown> {
+  send(
+    id: string,
+    data: unknown,
+    { timeoutMs = this.#config.sendTimeoutMs, volatile }: SendOptions,
+  ): Delivery {
+    return this.#add(id, data, false, timeoutMs, undefined, volatile);
+  }
+
+  async request(id: string, data: unknown, options: RequestOptions): Promise<unknown> {
     const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
-    try {
-      if (signal?.aborted) throw new RequestError("aborted");
-      if (this.#pending.size >= this.#config.maxQueue)
-        throw new SendError("queue-full", "too many requests wait");
-      const slot = this.#nextSlot();
-      const parcel = this.#parcel(id, data, slot);
-      // Waits before it is sent: the reply cannot come too early, and a failure to send removes it again.
-      const reply = this.#pending.add(slot, timeoutMs, signal);
-      this.#live?.send(parcel);
-      return reply;
-    } catch (error) {
-      return Promise.reject(asRequestError(error));
-    }
+    if (signal?.aborted) throw new RequestError("aborted");
+    const { error, reply } = await this.#add(id, data, true, timeoutMs, signal).settled;
+    if (error) throw error;
+    return reply;
   }
 
   reconnect(): void {
@@ -126,17 +125,32 @@ export class Connection implements Host {
     return this.#ledger.acknowledge();
   }
 
+  take(room: number): Parcel | undefined {
+    const parcel = this.#outbox.take(room);
+    if (!parcel) return undefined;
+    const { number, text, wantsReply, delivery } = parcel;
+    // What was written before there was a server may be too much for the one there is.
+    if (!this.#fits(text)) {
+      this.#outbox.fail(number, "too-large");
+      return this.take(room);
+    }
+    if (this.#terms.session !== undefined) return parcel;
+    // Sente has numbers of its own for requests, and none for events.
+    const slot = wantsReply
+      ? this.#live?.transport === "poll"
+        ? "ajax"
+        : number.toString(16).padStart(6, "0")
+      : null;
+    return { ...parcel, text: this.codec.encode({ ...delivery, slot }) };
+  }
+
   settle(slot: Slot, reply: unknown): void {
-    this.#pending.settle(slot, reply);
+    this.#outbox.settle(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
   }
 
   refused(parcels: Parcel[], httpStatus: number): void {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
-    const message = `the server did not take it (${httpStatus})`;
-    for (const { slot } of parcels) {
-      if (slot === null) this.environment.report(new SendError(code, message));
-      else this.#pending.fail(slot, new RequestError(code, message));
-    }
+    for (const { number } of parcels) this.#outbox.fail(number, code, `refused with ${httpStatus}`);
   }
 
   receive(carrier: Carrier, packets: Incoming[]): void {
@@ -202,8 +216,7 @@ export class Connection implements Host {
 
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier: Carrier): boolean {
-    if (carrier.next === undefined) return true;
-    return this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
+    return !carrier.next || this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
   }
 
   /** Tells the server what arrived, where a poll does not do it anyway. */
@@ -213,7 +226,7 @@ export class Connection implements Host {
   }
 
   #say(id: string, data: unknown): void {
-    this.#live?.send({ text: this.codec.encode({ id, data, slot: null }), slot: null });
+    this.#live?.say(this.codec.encode({ id, data, slot: null }));
   }
 
   #handshake(carrier: Carrier, payload: unknown): boolean {
@@ -221,6 +234,12 @@ export class Connection implements Host {
     if (!handshake) return false;
     const { user, data, terms } = handshake;
     this.#user = { user, data };
+    // What was meant to be said as somebody is not said as somebody else.
+    if (this.#owner !== undefined && this.#owner !== user) {
+      this.#outbox.failAll("other-user");
+      this.#outbox = new Outbox(randomId(), this.environment);
+    }
+    this.#owner = user;
     // Without the extension nothing names a session that could go on.
     if (!terms) this.#adopt(carrier, this.#config.senteTerms, false);
     else this.#sayHello(carrier, terms);
@@ -235,7 +254,8 @@ export class Connection implements Host {
     const say = () => {
       if (carrier !== this.#candidate) return;
       // Codecs leave out what is undefined.
-      const data = { session, received: this.#ledger.received, csrf };
+      const { name: outbox, sent } = this.#outbox;
+      const data = { session, received: this.#ledger.received, csrf, outbox, sent };
       const text = this.codec.encode({ id: "chsk/hello", data, slot: null });
       carrier.hello(text, this.#config.handshakeTimeoutMs);
     };
@@ -246,22 +266,23 @@ export class Connection implements Host {
   #welcome(carrier: Carrier, payload: unknown): boolean {
     const welcome = readWelcome(payload);
     if (!welcome) return false;
-    const { session, resumed, next, why } = welcome;
+    const { session, resumed, next, why, taken, handled } = welcome;
     if (!resumed) {
       const from = this.#ledger.received + 1;
       this.#ledger.skipTo(1);
       if (why) this.#events.tell(GAP, { from, why });
     }
     this.#countFrom(carrier, next);
+    this.#outbox.rewind(taken, handled);
     this.#adopt(carrier, { ...this.#terms, session }, resumed);
     return true;
   }
 
   /** What lies between what arrived and the next item was too much for the server to keep. */
-  #countFrom(carrier: Carrier, next: number | undefined): void {
+  #countFrom(carrier: Carrier, next: number): void {
     carrier.next = next;
     const from = this.#ledger.received + 1;
-    if (!next || next <= from) return;
+    if (next <= from) return;
     this.#ledger.skipTo(next);
     this.#events.tell(GAP, { from, to: next - 1, why: "overflow" });
   }
@@ -270,9 +291,7 @@ export class Connection implements Host {
   #adopt(carrier: Carrier, terms: Terms, resumed: boolean): void {
     // A handler that was told of a gap may have closed.
     if (carrier !== this.#candidate) return;
-    const before = this.#live;
-    if (before) this.#outbox.unshift(...before.drain());
-    before?.close();
+    this.#live?.close();
     this.#noteGood();
     this.#openedAt = this.environment.now();
     this.#live = carrier;
@@ -280,9 +299,8 @@ export class Connection implements Host {
     this.#terms = terms;
     carrier.phase = "open";
     if (carrier.transport === "ws") this.#path.webSocketOpened();
-    if (!resumed) this.#pending.failAll("disconnected", this.#outbox);
     carrier.begin(terms);
-    for (const parcel of this.#outbox.splice(0)) carrier.send(parcel);
+    carrier.pump();
     const why: Verdict = carrier.transport === "ws" ? "fine" : this.#path.verdict;
     this.#change({ status: "open", transport: carrier.transport, ...this.#user, resumed, why });
     if (carrier === this.#live) this.#planClimb();
@@ -301,6 +319,7 @@ export class Connection implements Host {
   #control(carrier: Carrier, id: string, data: unknown): boolean {
     if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", undefined);
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
+    else if (id === "chsk/handled") this.#outbox.handled(count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
     else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
     // What a later server may say besides is nothing to worry about.
@@ -366,7 +385,6 @@ export class Connection implements Host {
   #liveLost(carrier: Carrier, loss: Loss): void {
     this.environment.cancel(this.#climbTimer);
     this.#live = undefined;
-    this.#outbox.unshift(...carrier.drain());
     this.#candidate?.close();
     this.#candidate = undefined;
     const openMs = this.environment.now() - this.#openedAt;
@@ -380,7 +398,7 @@ export class Connection implements Host {
   #forget(loss: Loss): void {
     const { session } = this.#terms;
     if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
-    if (session === undefined) this.#pending.failAll("disconnected", this.#outbox);
+    if (session === undefined) this.#outbox.failAll("disconnected", "sent");
   }
 
   #noteGood(): void {
@@ -423,9 +441,8 @@ export class Connection implements Host {
     const { retryAfterMs: _, ...why } = loss;
     if (loss.code === 3500) why.reason = "replaced";
     this.#drop();
-    this.#outbox = [];
     this.#change({ status: "closed", ...why });
-    this.#pending.failAll("closed");
+    this.#outbox.failAll("closed");
   }
 
   /** Lets go of everything that could connect or carry. The session may be resumed. */
@@ -435,7 +452,6 @@ export class Connection implements Host {
     this.environment.cancel(this.#climbTimer);
     this.acknowledge();
     const live = this.#live;
-    if (live) this.#outbox.unshift(...live.drain());
     // No closed carrier tells of its loss.
     this.#candidate?.close(code, reason);
     live?.close(code, reason);
@@ -462,31 +478,43 @@ export class Connection implements Host {
 
   // Sending.
 
-  #nextSlot(): Slot {
-    this.#slots += 1;
-    if (this.#terms.session !== undefined) return this.#slots;
-    return (this.#slots % 0x1000000).toString(16).padStart(6, "0");
+  #add(
+    id: string,
+    data: unknown,
+    wantsReply: boolean,
+    ms: number,
+    signal?: AbortSignal,
+    volatile?: boolean,
+  ): Delivery {
+    const refuse = (code: SendErrorCode, why: string): never => {
+      throw new SendError(code, `${id}: ${why}`);
+    };
+    const live = this.#live;
+    const outbox = this.#outbox;
+    const { status } = this.state;
+    const { maxQueue, refuses } = this.#config;
+    if (!live && (refuses || status === "closed"))
+      refuse("disconnected", `there is no connection (${status})`);
+    if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
+    if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
+    const number = outbox.next;
+    let text = "";
+    try {
+      text = this.codec.encode({ id, data, slot: volatile ? null : wantsReply ? number : -number });
+    } catch (error) {
+      refuse("bad-event", String(error));
+    }
+    if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms.maxMessage} bytes`);
+    if (volatile) return outbox.aside(id, data, live?.say(text));
+    if (outbox.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
+    const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
+    live?.pump();
+    return delivery;
   }
 
-  #parcel(id: string, data: unknown, slot: Slot): Parcel {
-    const refuse = (code: SendErrorCode, why: string) => new SendError(code, `${id}: ${why}`);
-    const live = this.#live;
-    if (!live) throw refuse("disconnected", `there is no connection (${this.state.status})`);
-    if (!/^[^/]+\/.+/.test(id)) throw refuse("bad-event", 'an event id is "namespace/name"');
-    if (id.startsWith("chsk/")) throw refuse("bad-event", "chsk/ is reserved");
-    const { maxMessage, session } = this.#terms;
-    const sentePost = slot !== null && live.transport === "poll" && session === undefined;
-    let text: string;
-    try {
-      text = this.codec.encode({ id, data, slot: sentePost ? "ajax" : slot });
-    } catch (error) {
-      throw refuse("bad-event", String(error));
-    }
-    if (text.length * 3 > maxMessage && new TextEncoder().encode(text).length > maxMessage) {
-      throw refuse("too-large", `the server accepts ${maxMessage} bytes`);
-    }
-    if (live.waiting() >= this.#config.maxQueue) throw refuse("queue-full", "too much waits to be sent");
-    return { text, slot };
+  #fits(text: string): boolean {
+    const { maxMessage } = this.#terms;
+    return text.length * 3 <= maxMessage || new TextEncoder().encode(text).length <= maxMessage;
   }
 
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */

@@ -3,7 +3,7 @@ import type { Closed } from "./state.js";
 
 /** Why an event was not accepted. */
 export type SendErrorCode =
-  /** There is no connection: normal, try again when `state` is open. */
+  /** There is no connection, and none will come, or `whileDown` says not to wait for one. */
   | "disconnected"
   /** Larger than the server accepts. */
   | "too-large"
@@ -12,25 +12,19 @@ export type SendErrorCode =
   /** The id has no namespace or is reserved, or the codec cannot write the data. */
   | "bad-event";
 
-/** `send` did not accept the event. */
-export class SendError extends Error {
-  readonly code: SendErrorCode;
-  constructor(code: SendErrorCode, message: string = code) {
-    super(message);
-    this.name = "SendError";
-    this.code = code;
-  }
-}
-
 /** Why a request has no reply; besides these the failure codes of the server and of the application. */
 export type RequestErrorCode =
   | SendErrorCode
-  /** No reply came in time. It may have been handled. */
+  /** Not done in time. If it was sent it may have been handled. */
   | "timeout"
   /** `close()` was called, or the server ended the connection for good. */
   | "closed"
-  /** Its `signal` said so. */
+  /** Its `signal` or `cancel()` said so. */
   | "aborted"
+  /** The server now takes this client for another user. */
+  | "other-user"
+  /** A volatile event that could not leave at once. */
+  | "dropped"
   | (string & {});
 
 /** A request failed. */
@@ -46,6 +40,15 @@ export class RequestError extends Error {
   }
 }
 
+/** `send` did not accept the event, or `request`, which then rejects with it. */
+export class SendError extends RequestError {
+  declare readonly code: SendErrorCode;
+  constructor(code: SendErrorCode, message: string) {
+    super(code, message);
+    this.name = "SendError";
+  }
+}
+
 /** There will be no connection, unless `reconnect()` is called. */
 export class ConnectError extends Error {
   readonly state: Closed;
@@ -56,9 +59,10 @@ export class ConnectError extends Error {
   }
 }
 
-/** What a request that could not even be sent rejects with. */
-export function asRequestError(error: unknown): RequestError {
-  if (error instanceof RequestError) return error;
-  const { code, message } = error as SendError;
-  return new RequestError((code as SendErrorCode | undefined) ?? "failed", message);
+/** What the server says when it failed: `["chsk/error", {…}]`. */
+export function failureIn(reply: unknown): RequestError | undefined {
+  if (!Array.isArray(reply) || reply[0] !== "chsk/error") return undefined;
+  const { code, message, data } = Object(reply[1]) as Record<string, unknown>;
+  const text = typeof message === "string" ? message : undefined;
+  return new RequestError(typeof code === "string" ? code : "failed", text, data);
 }

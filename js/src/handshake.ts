@@ -38,22 +38,27 @@ function readTerms(extension: unknown, defaults: Terms): Omit<Terms, "session"> 
 export interface Welcome {
   session: string;
   resumed: boolean;
-  /** The number of the next item on this carrier; `undefined` from a server that counts nothing. */
-  next: number | undefined;
+  /** The number of the next item on this carrier; 0 from a server that counts nothing. */
+  next: number;
   /** Why the session of before is gone. */
   why: Gap["why"] | undefined;
+  /** How much of the outbox the server has taken, and how much of that handled. */
+  taken: number;
+  handled: number;
 }
 
 /** `[:chsk/welcome {:session "…", :outcome :resumed, :next 18}]` */
 export function readWelcome(payload: unknown): Welcome | undefined {
   if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return undefined;
-  const { session, outcome, next, why } = Object(payload[1]) as Welcome & { outcome: unknown };
-  return typeof session === "string"
-    ? { session, resumed: outcome === "resumed", next: count(next), why }
-    : undefined;
+  const { session, outcome, next, why, taken, handled } = Object(payload[1]) as Welcome & {
+    outcome: unknown;
+  };
+  if (typeof session !== "string") return undefined;
+  const counts = { next: count(next), taken: count(taken), handled: count(handled) };
+  return { session, resumed: outcome === "resumed", why, ...counts };
 }
 
 /** Numbers of items begin at 1; EDN brings them as bigints where they are large. */
-export function count(value: unknown): number | undefined {
-  return Number(value ?? 0) || undefined;
+export function count(value: unknown): number {
+  return Number(value ?? 0) || 0;
 }

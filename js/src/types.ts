@@ -1,5 +1,6 @@
 /** The words of the public interface. */
 import type { Codec } from "./codec.js";
+import type { RequestError } from "./errors.js";
 import type { Gap, State } from "./state.js";
 
 /** What a request sends and what its reply holds. */
@@ -15,10 +16,10 @@ export type ReplyOf<E> = E extends { data: unknown; reply: infer R } ? R : unkno
 
 /** The arguments after the id: an event without data is sent without. */
 export type DataArguments<E> = [DataOf<E>] extends [undefined]
-  ? [data?: undefined]
+  ? [data?: undefined, options?: SendOptions]
   : unknown extends DataOf<E>
-    ? [data?: unknown]
-    : [data: DataOf<E>];
+    ? [data?: unknown, options?: SendOptions]
+    : [data: DataOf<E>, options?: SendOptions];
 
 /** A way to reach the server: a WebSocket, or long-poll. */
 export type Transport = "ws" | "poll";
@@ -54,9 +55,16 @@ export interface Options {
   transports?: readonly Transport[];
   /** How long a request waits for its reply when it does not say so itself, in ms. Default: 10 000. */
   requestTimeoutMs?: number;
+  /** How long an event may take until the server has handled it when it does not say so itself, in ms. Default: 5 min. */
+  sendTimeoutMs?: number;
+  /**
+   * While there is no connection, events and requests wait for one within their time (`"queue"`, default), or are refused
+   * at once (`"refuse"`).
+   */
+  whileDown?: "queue" | "refuse";
   /** How long a WebSocket may take until the server's handshake has come, in ms. Default: 3000. */
   handshakeTimeoutMs?: number;
-  /** Packets that may wait to be sent, and requests that may wait for replies. Default: 1000 each. */
+  /** Events and requests that may be under way: waiting, or not yet handled. Default: 1000. */
   maxQueue?: number;
   /** Which cookies HTTP requests carry. Default: `"same-origin"`. */
   credentials?: RequestCredentials;
@@ -79,6 +87,30 @@ export interface Options {
   random?: () => number;
 }
 
+/** Options of one event. */
+export interface SendOptions {
+  /** How long it may take until the server has handled it, in ms. Default: `sendTimeoutMs` of the connection. */
+  timeoutMs?: number;
+  /** Leaves at once and once, or not at all: for what is soon out of date, such as that somebody is typing. */
+  volatile?: boolean;
+}
+
+/** An event or a request on its way. */
+export interface Delivery {
+  readonly id: string;
+  readonly data: unknown;
+  /** Waiting to be sent; sent, so that the server may have it; handled by the server, or failed: then it is over. */
+  readonly state: "waiting" | "sent" | "handled" | "failed";
+  /** The reply, once a request is handled. */
+  readonly reply?: unknown;
+  /** Why it failed. */
+  readonly error?: RequestError;
+  /** Resolves with this when it is over. Never rejects. */
+  readonly settled: Promise<Delivery>;
+  /** Takes it back. @returns whether it was in time: what was sent cannot be taken back. */
+  cancel(): boolean;
+}
+
 /** Options of one request. */
 export interface RequestOptions {
   /** How long to wait for the reply, in ms, counted from the call. Default: `requestTimeoutMs` of the connection. */
@@ -93,16 +125,19 @@ export interface Client<ServerEvents extends object, ClientEvents extends object
   readonly state: State;
   /** Names this client towards the server. */
   readonly clientId: string;
+  /** What is under way, in order. */
+  readonly outbox: readonly Delivery[];
   /** Calls `handler` with the data of every such event. Returns how to stop it. */
   on<K extends keyof ServerEvents & string>(id: K, handler: (data: ServerEvents[K]) => void): () => void;
   /** Calls `handler` with every event, after the handlers of its id. Returns how to stop it. */
   onAny(handler: (id: string, data: unknown) => void): () => void;
   /**
-   * Sends an event. That it was accepted means that there is a connection, not that the event has arrived.
-   * @throws SendError `disconnected` when there is no connection, `too-large`, `queue-full` or `bad-event`.
+   * Sends an event. It is handled once, and in order, over whatever connections there are until it is; only a server that
+   * was started again in between may handle it again. What became of it is in what is returned.
+   * @throws SendError `too-large`, `queue-full` or `bad-event`; `disconnected` after the end, or with `whileDown: "refuse"`.
    */
-  send<K extends keyof ClientEvents & string>(id: K, ...data: DataArguments<ClientEvents[K]>): void;
-  /** Sends an event and waits for the reply. Always settles; a failure is a `RequestError`. */
+  send<K extends keyof ClientEvents & string>(id: K, ...data: DataArguments<ClientEvents[K]>): Delivery;
+  /** Sends an event like `send`, and waits for the reply. Always settles; a failure is a `RequestError`. */
   request<K extends keyof ClientEvents & string>(
     id: K,
     data: DataOf<ClientEvents[K]>,

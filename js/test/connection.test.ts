@@ -2,7 +2,7 @@
 import { beforeEach, describe, expect, it } from "vitest";
 import { connectIn } from "../src/connect.js";
 import type { Client, Options, State } from "../src/index.js";
-import { handshake, World, welcome } from "./world.js";
+import { handshake, hello, World, welcome } from "./world.js";
 
 type Any = Record<string, unknown>;
 
@@ -58,7 +58,7 @@ describe("beginning", () => {
     expect(world.socket.url).toBe("wss://chat.example/chsk?room=a+b&client-id=c&tsugi=1&codec=json");
     expect(world.socket.sent).toEqual([]);
     world.socket.says(handshake());
-    expect(world.socket.sent).toEqual([[["chsk/hello", { received: 0, csrf: "tok" }], null]]);
+    expect(world.socket.sent).toEqual([hello({ received: 0, csrf: "tok" })]);
     expect(client.state.status).toBe("connecting");
     world.socket.says(welcome());
     expect(client.state).toMatchObject({ status: "open", transport: "ws", user: "ann", resumed: false });
@@ -219,19 +219,24 @@ describe("W15: coming back", () => {
     world.socket.ends();
     await world.advance(250);
     world.socket.says(handshake());
-    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s", received: 0 }], null]]);
-    world.socket.says(welcome("resumed"), ["late", 1]);
+    expect(world.socket.sent).toEqual([hello({ session: "s", received: 0, sent: 1 })]);
+    world.socket.says(welcome("resumed", 1, undefined, 1), ["late", 1]);
+    expect(world.socket.sent).toHaveLength(1);
     await expect(reply).resolves.toBe("late");
     expect(client.state).toMatchObject({ resumed: true });
   });
 
-  it("W13: a new session fails the requests that wait", async () => {
-    await startOpen();
+  it("W13: a new session fails the requests that wait, where the server is plain Sente", async () => {
+    start();
+    const sente = [["chsk/handshake", ["ann", null, null]], null];
+    world.socket.says(sente);
     const reply = client.request("a/b", 1, { timeoutMs: 60_000 });
     world.socket.ends();
-    await world.advance(250);
-    await world.socket.opens(world, "new");
     await expect(reply).rejects.toMatchObject({ code: "disconnected" });
+    client.send("a/c", 2);
+    await world.advance(250);
+    world.socket.says(sente);
+    expect(world.socket.sent).toEqual([[["a/c", 2], null]]);
   });
 
   it("W14: says what happens, in order", async () => {
@@ -420,12 +425,12 @@ describe("polling", () => {
     client.send("a/b", 3);
     await world.settle();
     const first = world.open("POST");
-    expect(first.body).toBe('[["a/b",1],null]');
+    expect(first.body).toBe('[["a/b",1],-1]');
     expect(first.headers).toMatchObject({ "Tsugi-Session": "s", "Content-Type": "application/json" });
     expect(first.url.search).not.toContain("session");
     first.answer(["chsk/dummy-cb-200", null]);
     await world.settle();
-    expect(world.open("POST").body).toBe('[["a/b",2],null]\n[["a/b",3],null]');
+    expect(world.open("POST").body).toBe('[["a/b",2],-2]\n[["a/b",3],-3]');
   });
 
   it("takes several packets from one poll, and polls again at once", async () => {
@@ -467,11 +472,10 @@ describe("polling", () => {
     await world.advance(250);
     await beginPolling();
     const post = world.open("POST");
-    expect(post.body).toBe('[["a/b",1],null]');
+    expect(post.body).toBe('[["a/b",1],-1]\n[["a/c",2],2]');
     post.answer(["chsk/dummy-cb-200", null]);
     await world.settle();
-    expect(world.open("POST").body).toBe('[["a/c",2],1]');
-    world.open("GET").answer(["done", 1]);
+    world.open("GET").answer(["done", 2]);
     await expect(reply).resolves.toBe("done");
   });
 
@@ -502,7 +506,7 @@ describe("counts", () => {
     world.socket.ends();
     await world.advance(1000);
     world.socket.says(handshake());
-    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s", received: 3 }], null]]);
+    expect(world.socket.sent).toEqual([hello({ session: "s", received: 3 })]);
     world.socket.says(welcome("resumed", 2), x(2), ["pong", 99], x(3));
     expect(told()).toEqual([1, 2, 3]);
   });
@@ -581,19 +585,19 @@ describe("climbing back", () => {
     const last = world.open("GET");
     post.answer(["chsk/dummy-cb-200", null]);
     await world.settle();
-    expect(world.socket.sent).toEqual([[["chsk/hello", { session: "s", received: 0 }], null]]);
+    expect(world.socket.sent).toEqual([hello({ session: "s", received: 0, sent: 1 })]);
     last.answer([["chsk/from", 1], null], [[["s/x", 1]], null]);
     await world.settle();
     expect(events).toEqual([]);
     client.send("a/b", 3);
-    world.socket.says(welcome("resumed"), [[["s/x", 1]], null], [[["s/x", 2]], null]);
+    world.socket.says(welcome("resumed", 1, undefined, 1), [[["s/x", 1]], null], [[["s/x", 2]], null]);
     expect(events).toEqual([
       ["s/x", 1],
       ["s/x", 2],
     ]);
     expect(world.socket.sent.slice(1)).toEqual([
-      [["a/b", 2], null],
-      [["a/b", 3], null],
+      [["a/b", 2], -2],
+      [["a/b", 3], -3],
     ]);
     expect(client.state).toMatchObject({ transport: "ws", resumed: true, why: "fine" });
     expect(() => world.open("GET")).toThrow();
@@ -609,7 +613,7 @@ describe("climbing back", () => {
     world.socket.ends();
     await world.settle();
     expect(client.state).toMatchObject({ transport: "poll" });
-    expect(world.open("POST").body).toBe('[["a/b",1],null]');
+    expect(world.open("POST").body).toBe('[["a/b",1],-1]');
     world.open("GET").answer([["chsk/from", 1], null], [[["s/x", 1]], null]);
     await world.settle();
     expect(events).toEqual([["s/x", 1]]);

@@ -136,14 +136,14 @@ for (const transport of ["ws", "poll"] as const) {
 }
 
 it("W8: an event without a connection is refused by name, at the call", () => {
-  const client = open();
+  const client = open({ whileDown: "refuse" });
   expect(() => client.send("a/b", 1)).toThrow(SendError);
   expect(() => client.send("a/b", 1)).toThrow(expect.objectContaining({ code: "disconnected" }));
 });
 
 it("W8: a request without a connection fails at once", async () => {
-  await expect(open().request("a/b", 1)).rejects.toMatchObject({
-    name: "RequestError",
+  await expect(open({ whileDown: "refuse" }).request("a/b", 1)).rejects.toMatchObject({
+    name: "SendError",
     code: "disconnected",
   });
 });

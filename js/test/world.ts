@@ -1,4 +1,5 @@
 /** A world for the client: a clock that moves when told to, sockets and requests that answer when told to. */
+import { expect } from "vitest";
 import type { Environment, Timer } from "../src/environment.js";
 import type { Fetch, WebSocketConstructor, WebSocketLike } from "../src/types.js";
 
@@ -199,6 +200,11 @@ export function handshake(user: string | null = "ann"): unknown {
   return [["chsk/handshake", [user, null, null, EXTENSION]], null];
 }
 
-export function welcome(outcome: "new" | "resumed" = "new", next = 1, why?: string): unknown {
-  return [["chsk/welcome", { session: "s", outcome, next, why }], null];
+export function welcome(outcome: "new" | "resumed" = "new", next = 1, why?: string, taken = 0): unknown {
+  return [["chsk/welcome", { session: "s", outcome, next, why, taken, handled: 0 }], null];
+}
+
+/** What hello says, beside the name of the outbox, which is random. */
+export function hello(says: object): unknown {
+  return [["chsk/hello", { sent: 0, outbox: expect.stringMatching(/^[0-9a-f]{32}$/), ...says }], null];
 }

@@ -2,13 +2,14 @@
 import type { Codec, Incoming, Slot } from "../codec.js";
 import type { Environment, Timer } from "../environment.js";
 import type { Loss, Reason } from "../state.js";
-import type { Transport } from "../types.js";
+import type { Delivery, Transport } from "../types.js";
 
-/** A packet ready to go. */
+/** An item of the outbox, ready to go. */
 export interface Parcel {
-  text: string;
-  /** The request that waits for its reply. */
-  slot: Slot;
+  readonly number: number;
+  readonly text: string;
+  readonly wantsReply: boolean;
+  readonly delivery: Delivery;
 }
 
 /** What a server with the extension says of itself; the values of a plain Sente server are assumed. */
@@ -32,6 +33,8 @@ export interface Host {
   headers(): Record<string, string>;
   /** May close the carrier. */
   receive(carrier: Carrier, packets: Incoming[]): void;
+  /** The next item to be sent, if it is no longer than this. */
+  take(room: number): Parcel | undefined;
   settle(slot: Slot, reply: unknown): void;
   /** How many items have arrived; whoever asks tells the server. */
   acknowledge(): number;
@@ -45,8 +48,8 @@ export abstract class Carrier {
   abstract readonly transport: Transport;
   /** What the server has yet to say. */
   phase: "handshake" | "welcome" | "open" = "handshake";
-  /** The number of the next item that it brings; `undefined` where nothing is counted. */
-  next: number | undefined;
+  /** The number of the next item that it brings; 0 where nothing is counted. */
+  next = 0;
   protected done = false;
   protected readonly host: Host;
   #watchdog: Timer;
@@ -60,11 +63,10 @@ export abstract class Carrier {
   abstract hello(text: string, timeoutMs: number): void;
   /** The server has taken this carrier. */
   abstract begin(terms: Terms): void;
-  abstract send(parcel: Parcel): void;
-  /** Takes back what has certainly not reached the server. */
-  abstract drain(): Parcel[];
-  /** What waits to leave is bounded by this, in packets; infinite when the bound is reached in another way. */
-  abstract waiting(): number;
+  /** Takes from the outbox what it can send now. */
+  abstract pump(): void;
+  /** Sends what is no item: at once, or not at all. @returns whether it did. */
+  abstract say(text: string): boolean;
   protected abstract release(code: number, reason: string): void;
 
   /** Ends it without a word to the host. */

@@ -12,19 +12,10 @@ const PAUSE_MS = 500;
 const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
 const MAX_RETRY_AFTER_MS = 300_000;
 
-/** Ends an exchange: the carrier is lost, or the server did not take what was posted. */
-class Failure {
-  readonly loss: Loss;
-  constructor(loss: Loss) {
-    this.loss = loss;
-  }
-}
-
 export class PollCarrier extends Carrier {
   override readonly transport = "poll";
   #terms: Terms | undefined;
-  #queue: Parcel[] = [];
-  #posting: Parcel[] = [];
+  #posting = false;
   /** Which poll is outstanding. What an earlier one brings comes again. */
   #poll: object | undefined;
   /** Someone takes over: no POST is begun any more, and this is called once none is outstanding. */
@@ -44,20 +35,13 @@ export class PollCarrier extends Carrier {
   override begin(terms: Terms): void {
     this.#terms = terms;
     this.#startPoll();
-    this.#pump();
+    this.pump();
   }
 
-  override send(parcel: Parcel): void {
-    this.#queue.push(parcel);
-    this.#pump();
-  }
-
-  override drain(): Parcel[] {
-    return this.#queue.splice(0);
-  }
-
-  override waiting(): number {
-    return this.#queue.length;
+  override say(text: string): boolean {
+    const can = this.#mayPost();
+    if (can) this.#deliver(text, []);
+    return can;
   }
 
   /** Stops posting, and says when hello may be said on a WebSocket. */
@@ -71,11 +55,11 @@ export class PollCarrier extends Carrier {
     this.#fenced = false;
     this.#quiet = undefined;
     if (!this.#poll) this.#startPoll();
-    this.#pump();
+    this.pump();
   }
 
   #ceded(): void {
-    if (!this.#quiet || this.#fenced || this.#posting.length > 0) return;
+    if (!this.#quiet || this.#fenced || this.#posting) return;
     this.#fenced = true;
     this.#poll = undefined;
     this.#quiet();
@@ -111,55 +95,53 @@ export class PollCarrier extends Carrier {
     else next();
   }
 
-  #pump(): void {
-    while (
-      this.#terms &&
-      !this.done &&
-      !this.#quiet &&
-      this.#posting.length === 0 &&
-      this.#queue.length > 0
-    ) {
-      const { session, maxMessage } = this.#terms;
-      const parcels = session === undefined ? this.#queue.splice(0, 1) : this.#batch(maxMessage);
-      // Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it.
-      const slot = session === undefined ? (parcels[0]?.slot ?? null) : null;
-      if (slot === null) this.#posting = parcels;
-      this.#run(async () => {
-        const packets = await this.#deliver(parcels, session);
-        if (slot !== null) this.host.settle(slot, senteReply(packets[0]?.payload));
-        else {
-          this.#posting = [];
-          this.#receive(packets);
-          this.#ceded();
-        }
-        this.#pump();
-      });
+  override pump(): void {
+    while (this.#mayPost()) {
+      const parcels = this.#batch();
+      if (parcels.length === 0) return;
+      this.#deliver(parcels.map(({ text }) => text).join("\n"), parcels);
     }
   }
 
-  /** In order, as many as the server takes at once, and at least one. */
-  #batch(maxBytes: number): Parcel[] {
-    let bytes = 0;
-    let count = 0;
-    for (const { text } of this.#queue) {
-      bytes += 3 * text.length + 1;
-      if (count > 0 && bytes > maxBytes) break;
-      count += 1;
-    }
-    return this.#queue.splice(0, count);
+  #mayPost(): boolean {
+    return this.#terms !== undefined && !this.done && !this.#quiet && !this.#posting;
   }
 
-  async #deliver(parcels: Parcel[], session: string | undefined): Promise<Incoming[]> {
-    const body = parcels.map(({ text }) => text).join("\n");
+  /** In order, as many as the server takes at once, and at least one. Sente takes one. */
+  #batch(): Parcel[] {
+    const parcels: Parcel[] = [];
+    let room = Number.POSITIVE_INFINITY;
+    for (let next = this.host.take(room); next; next = this.host.take(room)) {
+      parcels.push(next);
+      if (this.#terms?.session === undefined) break;
+      room = Math.min(room, this.#terms.maxMessage / 3) - next.text.length - 1;
+    }
+    return parcels;
+  }
+
+  #deliver(body: string, parcels: Parcel[]): void {
+    // Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it.
+    const asked = this.#terms?.session === undefined && parcels.find((parcel) => parcel.wantsReply);
+    if (!asked) this.#posting = true;
+    this.#run(async () => {
+      const packets = await this.#send(body, parcels);
+      if (asked) this.host.settle(asked.number, senteReply(packets[0]?.payload));
+      else {
+        this.#posting = false;
+        this.#receive(packets);
+        this.#ceded();
+      }
+      this.pump();
+    });
+  }
+
+  async #send(body: string, parcels: Parcel[]): Promise<Incoming[]> {
     try {
-      return await (session === undefined
+      return await (this.#terms?.session === undefined
         ? this.#post(`ppstr=${encodeURIComponent(body)}`, this.#holdMs(), FORM)
         : this.#post(body, POST_TIMEOUT_MS));
     } catch (error) {
-      if (!(error instanceof Failure)) throw error;
-      const { httpStatus = 0, reason } = error.loss;
-      // Nothing of it was handled, so it may be sent again.
-      if (reason === "session-gone") this.#queue.unshift(...parcels);
+      const { httpStatus } = error as Loss;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
       this.host.refused(parcels, httpStatus);
       return [];
@@ -202,21 +184,21 @@ export class PollCarrier extends Carrier {
       return { response, text: await response.text() };
     };
     const answered = ask().catch((error: unknown) => {
-      throw new Failure({ reason: late ? "timeout" : "network", message: String(error) });
+      throw { reason: late ? "timeout" : "network", message: String(error) } satisfies Loss;
     });
     const { response, text } = await answered.finally(() => {
       host.environment.cancel(timer);
       this.#exchanges.delete(abort);
     });
-    if (response.status !== 200) throw new Failure(lossOf(response, text));
+    if (response.status !== 200) throw lossOf(response, text);
     return host.codec.decode(text);
   }
 
   /** Every failure of an exchange ends here, so that none is left to the global handler. */
   #run(work: () => Promise<void>): void {
-    work().catch((error: unknown) => {
-      if (error instanceof Failure) this.end(error.loss);
-      else this.fail("bad-frame", error);
+    work().catch((error: Loss | Error) => {
+      if (error instanceof Error) this.fail("bad-frame", error);
+      else this.end(error);
     });
   }
 

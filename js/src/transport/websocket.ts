@@ -1,18 +1,21 @@
 /** One WebSocket. */
+import type { Timer } from "../environment.js";
 import type { WebSocketLike } from "../types.js";
-import { Carrier, type Parcel, type Terms } from "./carrier.js";
+import { Carrier, type Terms } from "./carrier.js";
 
 /** Slots of requests begin at 1. */
 const PING_SLOT = 0;
 const NO_PONG = 3001;
-/** A socket that cannot get rid of more bytes than this is as good as stuck. */
-const MAX_BUFFERED = 16 * 1024 * 1024;
+/** A socket that holds more bytes than this is given no more, until it has got rid of some. */
+const MAX_BUFFERED = 1024 * 1024;
+const PACE_MS = 50;
 
 export class WebSocketCarrier extends Carrier {
   override readonly transport = "ws";
   #socket: WebSocketLike | undefined;
   #terms: Terms | undefined;
   #heardAt = 0;
+  #pacer: Timer;
   /** A ping waits for its answer. */
   #asked = false;
 
@@ -39,16 +42,25 @@ export class WebSocketCarrier extends Carrier {
     this.#listenFor(terms.pingMs);
   }
 
-  override send(parcel: Parcel): void {
-    this.#write(parcel.text);
+  override pump(): void {
+    const { environment } = this.host;
+    environment.cancel(this.#pacer);
+    while (!this.done && !this.#isFull()) {
+      const parcel = this.host.take(Number.POSITIVE_INFINITY);
+      if (!parcel) return;
+      this.#write(parcel.text);
+    }
+    if (!this.done) this.#pacer = environment.after(PACE_MS, () => this.pump());
   }
 
-  override drain(): Parcel[] {
-    return [];
+  override say(text: string): boolean {
+    const can = !this.#isFull();
+    if (can) this.#write(text);
+    return can;
   }
 
-  override waiting(): number {
-    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED ? Number.POSITIVE_INFINITY : 0;
+  #isFull(): boolean {
+    return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
 
   /** Asks whether anyone is there, without waiting for silence. */
@@ -107,6 +119,7 @@ export class WebSocketCarrier extends Carrier {
   }
 
   protected override release(code: number, reason: string): void {
+    this.host.environment.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
     } catch {
