@@ -1,11 +1,11 @@
-// The core with JSON, minified and gzipped, as a page would load it.
+// The core with JSON, bundled from the built package, minified and gzipped, as a page would load it.
 
 import { fileURLToPath } from "node:url";
 import { gzipSync } from "node:zlib";
 import { build } from "esbuild";
 
 const LIMIT = 7.5 * 1024;
-const entry = (name) => fileURLToPath(new URL(`../src/${name}.ts`, import.meta.url));
+const entry = (name) => fileURLToPath(new URL(`../dist/${name}.js`, import.meta.url));
 
 async function size(contents) {
   const stdin = { contents, resolveDir: fileURLToPath(new URL("..", import.meta.url)) };

@@ -26,12 +26,12 @@ export interface Config {
 /** Half of Sente's 20 s, as its own client does; it holds polls for up to a minute. */
 const SENTE: Terms = {
   session: undefined,
-  pingMs: 10_000,
-  pingTimeoutMs: 5000,
-  pollMs: 50_000,
-  ackItems: 64,
-  ackMs: 5000,
-  maxMessage: Number.POSITIVE_INFINITY,
+  "ping-ms": 10_000,
+  "ping-timeout-ms": 5000,
+  "poll-ms": 50_000,
+  "ack-items": 64,
+  "ack-ms": 5000,
+  "max-message": Number.POSITIVE_INFINITY,
 };
 
 /** @throws TypeError when the URL cannot be understood or completed. */

@@ -97,7 +97,7 @@ export class Connection implements Host {
     this.#drop();
     this.#attempts = 0;
     this.#violations = 0;
-    this.#path.networkChanged();
+    this.#path.forget();
     this.#path.pollFailed();
     this.#connect();
   }
@@ -125,7 +125,7 @@ export class Connection implements Host {
     return this.#ledger.acknowledge();
   }
 
-  take(room: number): Parcel | undefined {
+  take(room?: number): Parcel | undefined {
     const parcel = this.#outbox.take(room);
     if (!parcel) return undefined;
     const { number, text, wantsReply, delivery } = parcel;
@@ -216,7 +216,9 @@ export class Connection implements Host {
 
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier: Carrier): boolean {
-    return !carrier.next || this.#ledger.enter(carrier.next++, this.#terms.ackItems, this.#terms.ackMs);
+    return (
+      !carrier.next || this.#ledger.enter(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"])
+    );
   }
 
   /** Tells the server what arrived, where a poll does not do it anyway. */
@@ -298,7 +300,7 @@ export class Connection implements Host {
     this.#candidate = undefined;
     this.#terms = terms;
     carrier.phase = "open";
-    if (carrier.transport === "ws") this.#path.webSocketOpened();
+    if (carrier.transport === "ws") this.#path.verdict = "fine";
     carrier.begin(terms);
     carrier.pump();
     const why: Verdict = carrier.transport === "ws" ? "fine" : this.#path.verdict;
@@ -321,7 +323,8 @@ export class Connection implements Host {
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
     else if (id === "chsk/handled") this.#outbox.handled(count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
-    else if (id === "chsk/handshake") return this.#unaskedHandshake(carrier, [id, data]);
+    // A poll is answered with a handshake when the server has forgotten us.
+    else if (id === "chsk/handshake") carrier.fail("session-gone");
     // What a later server may say besides is nothing to worry about.
     else return id.startsWith("chsk/");
     return true;
@@ -332,31 +335,22 @@ export class Connection implements Host {
     carrier.fail("server", reason || undefined, typeof code === "number" ? code : 1000);
   }
 
-  /** A poll is answered with a handshake when the server has forgotten us. Sente just goes on. */
-  #unaskedHandshake(carrier: Carrier, payload: unknown): boolean {
-    const handshake = readHandshake(payload, this.#config.senteTerms);
-    if (!handshake) return false;
-    if (this.#terms.session === undefined) {
-      this.#user = { user: handshake.user, data: handshake.data };
-      if (this.state.status === "open") this.#change({ ...this.state, ...this.#user, resumed: false });
-    } else carrier.fail("session-gone");
-    return true;
+  /** Two carriers of one client are two clients to plain Sente: events would come twice. */
+  #mayClimb(): boolean {
+    return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== undefined;
   }
 
   #planClimb(): void {
     this.environment.cancel(this.#climbTimer);
-    // Two carriers of one client are two clients to plain Sente: events would come twice.
-    if (this.#live?.transport !== "poll" || this.#terms.session === undefined) return;
-    const ms = this.#path.climbAfter(this.environment.random());
-    if (ms !== undefined) this.#climbTimer = this.environment.after(ms, () => this.#climb());
+    const ms = this.#mayClimb() ? this.#path.climbAfter(this.environment.random()) : undefined;
+    if (ms) this.#climbTimer = this.environment.after(ms, () => this.#climb());
   }
 
   #climb(): void {
-    if (this.#live?.transport !== "poll" || this.#candidate || this.#terms.session === undefined) return;
-    if (!this.#path.allows("ws")) return;
+    if (!this.#mayClimb() || !this.#path.allows("ws")) return;
     this.environment.cancel(this.#climbTimer);
     this.#withToken(() => {
-      if (this.#live?.transport === "poll" && !this.#candidate) this.#open("ws");
+      if (this.#mayClimb()) this.#open("ws");
     });
   }
 
@@ -368,7 +362,7 @@ export class Connection implements Host {
     const spoke = carrier.phase !== "handshake";
     if (this.#live) this.#climbLost(verdict);
     else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !this.#isFinal(loss)) {
-      this.#path.webSocketFailed(verdict);
+      this.#path.verdict = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
       if (carrier.transport === "poll") this.#path.pollFailed();
@@ -405,7 +399,7 @@ export class Connection implements Host {
     if (this.state.status !== "open" || this.environment.now() - this.#openedAt < GOOD_MS) return;
     this.#attempts = 0;
     this.#violations = 0;
-    if (this.state.transport === "ws") this.#path.webSocketProved();
+    if (this.state.transport === "ws") this.#path.forget();
   }
 
   #failed(loss: Loss): void {
@@ -438,10 +432,9 @@ export class Connection implements Host {
   }
 
   #end(loss: Loss): void {
-    const { retryAfterMs: _, ...why } = loss;
-    if (loss.code === 3500) why.reason = "replaced";
+    const reason = loss.code === 3500 ? "replaced" : loss.reason;
     this.#drop();
-    this.#change({ status: "closed", ...why });
+    this.#change({ ...loss, status: "closed", reason });
     this.#outbox.failAll("closed");
   }
 
@@ -463,7 +456,7 @@ export class Connection implements Host {
   // The world.
 
   #wake(what: "online" | "offline" | "visible"): void {
-    if (what === "online") this.#path.networkChanged();
+    if (what === "online") this.#path.forget();
     const { state } = this;
     const live = this.#live;
     if (state.status === "waiting") {
@@ -497,23 +490,25 @@ export class Connection implements Host {
       refuse("disconnected", `there is no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
-    const number = outbox.next;
+    const number = outbox.last + 1;
     let text = "";
     try {
       text = this.codec.encode({ id, data, slot: volatile ? null : wantsReply ? number : -number });
     } catch (error) {
       refuse("bad-event", String(error));
     }
-    if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms.maxMessage} bytes`);
-    if (volatile) return outbox.aside(id, data, live?.say(text));
-    if (outbox.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
+    if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
+    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH)
+      refuse("queue-full", "too much is under way");
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
-    live?.pump();
+    if (!volatile) live?.pump();
+    else if (live?.say(text)) outbox.end(number, "sent");
+    else outbox.fail(number, "dropped");
     return delivery;
   }
 
   #fits(text: string): boolean {
-    const { maxMessage } = this.#terms;
+    const maxMessage = this.#terms["max-message"];
     return text.length * 3 <= maxMessage || new TextEncoder().encode(text).length <= maxMessage;
   }
 

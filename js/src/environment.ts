@@ -53,6 +53,5 @@ function watch(changed: (what: "online" | "offline" | "visible") => void): () =>
 }
 
 function report(error: unknown): void {
-  if (typeof reportError === "function") reportError(error);
-  else console.error(error);
+  (globalThis.reportError ?? console.error)(error);
 }

@@ -6,7 +6,7 @@ export interface Handshake {
   user: string | null;
   data: unknown;
   /** `undefined` from a server without the extension. */
-  terms: Omit<Terms, "session"> | undefined;
+  terms: Terms | undefined;
 }
 
 /** `[:chsk/handshake [uid csrf data extension]]`; `defaults` fill in what the extension leaves out. */
@@ -15,24 +15,9 @@ export function readHandshake(payload: unknown, defaults: Terms): Handshake | un
     return undefined;
   const [uid, , data, extension] = payload[1] as unknown[];
   const nobody = uid === null || uid === undefined || uid === "sente/nil-uid";
-  return { user: nobody ? null : String(uid), data, terms: readTerms(extension, defaults) };
-}
-
-function readTerms(extension: unknown, defaults: Terms): Omit<Terms, "session"> | undefined {
-  const terms = Object(extension) as Record<string, unknown>;
-  if (!terms.tsugi) return undefined;
-  const number = (name: string, otherwise: number): number => {
-    const value = Number(terms[name]);
-    return value > 0 ? value : otherwise;
-  };
-  return {
-    maxMessage: number("max-message", 65_536),
-    pingMs: number("ping-ms", 25_000),
-    pingTimeoutMs: number("ping-timeout-ms", defaults.pingTimeoutMs),
-    pollMs: number("poll-ms", 20_000),
-    ackItems: number("ack-items", defaults.ackItems),
-    ackMs: number("ack-ms", defaults.ackMs),
-  };
+  const { tsugi } = Object(extension) as { tsugi?: unknown };
+  const terms = tsugi ? { ...defaults, ...(extension as object) } : undefined;
+  return { user: nobody ? null : String(uid), data, terms };
 }
 
 export interface Welcome {

@@ -15,11 +15,13 @@ export class Outbox {
   readonly name: string;
   /** The last item that any server may have. */
   sent = 0;
-  readonly #items = new Map<number, Item>();
+  /** The last number that was given. */
+  last = 0;
+  /** Characters under way. */
+  length = 0;
+  readonly items = new Map<number, Item>();
   /** Those of them that the carrier has yet to take. */
   #due: Item[] = [];
-  #last = 0;
-  #length = 0;
   readonly #environment: Environment;
 
   constructor(name: string, environment: Environment) {
@@ -27,22 +29,8 @@ export class Outbox {
     this.#environment = environment;
   }
 
-  get size(): number {
-    return this.#items.size;
-  }
-
-  /** Characters that wait. */
-  get length(): number {
-    return this.#length;
-  }
-
   get deliveries(): Delivery[] {
-    return Array.from(this.#items.values(), (item) => item.delivery);
-  }
-
-  /** The number of the next item. */
-  get next(): number {
-    return this.#last + 1;
+    return Array.from(this.items.values(), (item) => item.delivery);
   }
 
   add(
@@ -53,8 +41,8 @@ export class Outbox {
     ms: number,
     signal?: AbortSignal,
   ): Delivery {
-    const number = this.next;
-    this.#last = number;
+    this.last += 1;
+    const number = this.last;
     const late = () => this.fail(number, "timeout", `not done within ${ms} ms`);
     const aborted = () => this.fail(number, "aborted");
     const timer = this.#environment.after(ms, late);
@@ -66,39 +54,29 @@ export class Outbox {
     });
     const delivery: Item["delivery"] = { id, data, state: "waiting", settled, cancel };
     const settle = () => {
-      this.#items.delete(number);
-      this.#length -= text.length;
+      this.items.delete(number);
+      this.length -= text.length;
       this.#environment.cancel(timer);
       signal?.removeEventListener("abort", aborted);
       resolve(delivery);
     };
     const item = { number, text, wantsReply, delivery, settle };
-    this.#items.set(number, item);
+    this.items.set(number, item);
     this.#due.push(item);
-    this.#length += text.length;
-    return delivery;
-  }
-
-  /** What was said at once or not at all is no item. */
-  aside(id: string, data: unknown, said = false): Delivery {
-    const over = said
-      ? ({ state: "sent" } as const)
-      : ({ state: "failed", error: new RequestError("dropped") } as const);
-    const settled = Promise.resolve().then(() => delivery);
-    const delivery: Delivery = { id, data, ...over, settled, cancel: () => false };
+    this.length += text.length;
     return delivery;
   }
 
   /** A carrier begins, to a server that has taken and handled so much: what it has not taken goes out again. */
   rewind(taken: number, handled: number): void {
     this.handled(handled);
-    this.#due = [...this.#items.values()].filter(({ number }) => number > taken);
+    this.#due = [...this.items.values()].filter(({ number }) => number > taken);
   }
 
   /** The next for the carrier, if it is no larger than this. */
-  take(room: number): Parcel | undefined {
+  take(room = Number.POSITIVE_INFINITY): Parcel | undefined {
     for (let item = this.#due[0]; item; item = this.#due[0]) {
-      if (this.#items.has(item.number)) {
+      if (this.items.has(item.number)) {
         if (item.text.length > room) return undefined;
         this.#due.shift();
         item.delivery.state = "sent";
@@ -113,34 +91,31 @@ export class Outbox {
   /** A reply that nobody waits for came too late, or twice. */
   settle(number: number, reply: unknown): void {
     const failure = failureIn(reply);
-    if (failure) this.#fail(number, failure);
-    else this.#end(number, "handled", { reply });
+    if (failure) this.end(number, "failed", { error: failure });
+    else this.end(number, "handled", { reply });
   }
 
   /** The server has handled everything up to this; the replies among it come by themselves. */
   handled(upTo: number): void {
-    for (const { number, wantsReply } of [...this.#items.values()]) {
+    for (const { number, wantsReply } of [...this.items.values()]) {
       if (number > upTo) return;
-      if (!wantsReply) this.#end(number, "handled", {});
+      if (!wantsReply) this.end(number, "handled");
     }
   }
 
   fail(number: number, code: string, message?: string): boolean {
-    return this.#fail(number, new RequestError(code, message));
+    return this.end(number, "failed", { error: new RequestError(code, message) });
   }
 
   /** Fails everything, or what was sent. */
   failAll(code: string, state?: Delivery["state"]): void {
-    for (const { number, delivery } of [...this.#items.values()])
+    for (const { number, delivery } of [...this.items.values()])
       if (!state || delivery.state === state) this.fail(number, code);
   }
 
-  #fail(number: number, error: RequestError): boolean {
-    return this.#end(number, "failed", { error });
-  }
-
-  #end(number: number, state: Delivery["state"], outcome: Partial<Delivery>): boolean {
-    const item = this.#items.get(number);
+  /** @returns whether it was still under way. */
+  end(number: number, state: Delivery["state"], outcome?: Partial<Delivery>): boolean {
+    const item = this.items.get(number);
     if (!item) return false;
     Object.assign(item.delivery, outcome, { state });
     item.settle();

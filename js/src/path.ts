@@ -8,7 +8,7 @@ const CLIMB_CAP_MS = 300_000;
 const YOUNG_DEATHS = 3;
 
 export class Path {
-  /** What is known of WebSockets. */
+  /** What is known of WebSockets. Set by whoever learns more. */
   verdict: Verdict = "fine";
   readonly #allowed: readonly Transport[];
   #failedClimbs = 0;
@@ -28,31 +28,16 @@ export class Path {
     return this.#allowed.includes(transport);
   }
 
-  /** A WebSocket was given up before it carried anything. */
-  webSocketFailed(verdict: Verdict): void {
-    this.verdict = verdict;
-  }
-
   /** An open WebSocket was lost. */
   webSocketLost(young: boolean): void {
     this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
     if (this.#youngDeaths >= YOUNG_DEATHS && this.allows("poll")) this.verdict = "unstable";
   }
 
-  /** One was open long enough to be trusted. */
-  webSocketProved(): void {
-    this.#youngDeaths = 0;
-    this.#failedClimbs = 0;
-  }
-
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
   pollFailed(): void {
     this.#youngDeaths = 0;
     if (this.allows("ws")) this.verdict = "fine";
-  }
-
-  webSocketOpened(): void {
-    this.verdict = "fine";
   }
 
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
@@ -67,8 +52,8 @@ export class Path {
     this.verdict = verdict;
   }
 
-  /** The network is another one: what was learnt may be wrong. */
-  networkChanged(): void {
+  /** A WebSocket was open long enough to be trusted, or the network is another one: what was learnt may be wrong. */
+  forget(): void {
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
   }

@@ -12,10 +12,9 @@ export interface Place {
  */
 export function resolveUrl(url: string, { protocol, host, port }: Place, page: string | undefined): URL {
   const resolved = parse(url, page?.startsWith("http") ? page : host && "http://localhost");
-  const http = (protocol ?? "").replace(/:?$/, ":");
-  resolved.protocol = (http === ":" ? resolved.protocol : http).replace(/^ws/, "http");
-  if (host && /^[^:]+:\d+$/.test(host)) resolved.host = host;
-  else if (host) resolved.hostname = host.includes(":") && !host.startsWith("[") ? `[${host}]` : host;
+  resolved.protocol = (protocol ?? resolved.protocol).replace(/^ws/, "http");
+  // A port that is not named stays.
+  if (host) resolved.host = /^[^[]*:.*:/.test(host) ? `[${host}]` : host;
   // After the protocol: a port that is its default vanishes from the URL.
   if (port !== undefined) {
     if (!/^\d{0,5}$/.test(String(port)) || Number(port) > 65535)

@@ -7,7 +7,11 @@ export function json(): Codec {
     name: "json",
     contentType: "application/json",
     encode: ({ id, data, slot }) => text([data === undefined ? [id] : [id, data], slot]),
-    decode: (lines) => lines.split("\n").filter(isSomething).map(packet),
+    decode: (lines) =>
+      lines
+        .split("\n")
+        .filter((line) => line.trim())
+        .map(packet),
   };
 }
 
@@ -19,8 +23,6 @@ function text(packet: unknown): string {
     return JSON.stringify(packet, (_, value) => (typeof value === "bigint" ? String(value) : value));
   }
 }
-
-const isSomething = (line: string): boolean => line.trim() !== "";
 
 function packet(line: string): Incoming {
   const value: unknown = JSON.parse(line);

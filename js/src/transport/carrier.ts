@@ -12,17 +12,17 @@ export interface Parcel {
   readonly delivery: Delivery;
 }
 
-/** What a server with the extension says of itself; the values of a plain Sente server are assumed. */
+/** What a server with the extension says of itself, in its words; the values of a plain Sente server are assumed. */
 export interface Terms {
   /** `undefined`: plain Sente, which has no sessions. */
   session: string | undefined;
-  pingMs: number;
-  pingTimeoutMs: number;
-  pollMs: number;
-  maxMessage: number;
+  "ping-ms": number;
+  "ping-timeout-ms": number;
+  "poll-ms": number;
+  "max-message": number;
   /** After so many items, and so long after the first, the server wants to hear that they arrived. */
-  ackItems: number;
-  ackMs: number;
+  "ack-items": number;
+  "ack-ms": number;
 }
 
 /** The side of the connection that carriers see. */
@@ -33,8 +33,8 @@ export interface Host {
   headers(): Record<string, string>;
   /** May close the carrier. */
   receive(carrier: Carrier, packets: Incoming[]): void;
-  /** The next item to be sent, if it is no longer than this. */
-  take(room: number): Parcel | undefined;
+  /** The next item to be sent, if it is no longer than this; of any length by default. */
+  take(room?: number): Parcel | undefined;
   settle(slot: Slot, reply: unknown): void;
   /** How many items have arrived; whoever asks tells the server. */
   acknowledge(): number;

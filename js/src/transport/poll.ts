@@ -9,7 +9,6 @@ const SLACK_MS = 10_000;
 /** An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered. */
 const HELD_MS = 250;
 const PAUSE_MS = 500;
-const FORM = "application/x-www-form-urlencoded;charset=UTF-8";
 const MAX_RETRY_AFTER_MS = 300_000;
 
 export class PollCarrier extends Carrier {
@@ -29,7 +28,7 @@ export class PollCarrier extends Carrier {
   }
 
   override hello(text: string): void {
-    this.#run(async () => this.#receive(await this.#post(text, POST_TIMEOUT_MS)));
+    this.#run(async () => this.#receive(await this.#post(text)));
   }
 
   override begin(terms: Terms): void {
@@ -110,11 +109,10 @@ export class PollCarrier extends Carrier {
   /** In order, as many as the server takes at once, and at least one. Sente takes one. */
   #batch(): Parcel[] {
     const parcels: Parcel[] = [];
-    let room = Number.POSITIVE_INFINITY;
-    for (let next = this.host.take(room); next; next = this.host.take(room)) {
+    let room = (this.#terms?.session && this.#terms["max-message"] / 3) || 0;
+    for (let next = this.host.take(); next; next = this.host.take(room)) {
       parcels.push(next);
-      if (this.#terms?.session === undefined) break;
-      room = Math.min(room, this.#terms.maxMessage / 3) - next.text.length - 1;
+      room -= next.text.length + 1;
     }
     return parcels;
   }
@@ -138,8 +136,8 @@ export class PollCarrier extends Carrier {
   async #send(body: string, parcels: Parcel[]): Promise<Incoming[]> {
     try {
       return await (this.#terms?.session === undefined
-        ? this.#post(`ppstr=${encodeURIComponent(body)}`, this.#holdMs(), FORM)
-        : this.#post(body, POST_TIMEOUT_MS));
+        ? this.#exchange({}, this.#holdMs(), new URLSearchParams({ ppstr: body }))
+        : this.#post(body));
     } catch (error) {
       const { httpStatus } = error as Loss;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
@@ -149,7 +147,7 @@ export class PollCarrier extends Carrier {
   }
 
   #holdMs(): number {
-    return (this.#terms?.pollMs ?? 0) + SLACK_MS;
+    return (this.#terms?.["poll-ms"] ?? 0) + SLACK_MS;
   }
 
   #receive(packets: Incoming[]): void {
@@ -157,19 +155,27 @@ export class PollCarrier extends Carrier {
   }
 
   #get(query: Record<string, string>, timeoutMs: number): Promise<Incoming[]> {
-    const udt = String(this.host.environment.now());
-    return this.#exchange({ ...query, udt }, { method: "GET" }, timeoutMs);
+    return this.#exchange({ ...query, udt: String(this.host.environment.now()) }, timeoutMs);
   }
 
-  #post(body: string, timeoutMs: number, type = this.host.codec.contentType): Promise<Incoming[]> {
-    return this.#exchange({}, { method: "POST", body, headers: { "Content-Type": type } }, timeoutMs);
+  #post(body: string): Promise<Incoming[]> {
+    return this.#exchange({}, POST_TIMEOUT_MS, body, { "Content-Type": this.host.codec.contentType });
   }
 
-  async #exchange(query: Record<string, string>, init: Init, timeoutMs: number): Promise<Incoming[]> {
+  async #exchange(
+    query: Record<string, string>,
+    timeoutMs: number,
+    body?: string | URLSearchParams,
+    own?: Record<string, string>,
+  ): Promise<Incoming[]> {
     const { host } = this;
     const session = this.#terms?.session;
-    const own: Record<string, string> = session === undefined ? {} : { "Tsugi-Session": session };
-    const headers = { ...host.headers(), "X-Requested-With": "XMLHttpRequest", ...init.headers, ...own };
+    const headers: Record<string, string> = {
+      ...host.headers(),
+      "X-Requested-With": "XMLHttpRequest",
+      ...own,
+    };
+    if (session !== undefined) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
     let late = false;
     const timer = host.environment.after(timeoutMs, () => {
@@ -178,9 +184,10 @@ export class PollCarrier extends Carrier {
     });
     this.#exchanges.add(abort);
     const ask = async () => {
-      const url = host.url("poll", query);
+      const method = body === undefined ? "GET" : "POST";
       const { signal } = abort;
-      const response = await host.environment.fetch(url, { ...init, headers, cache: "no-store", signal });
+      const init: RequestInit = { method, body, headers, cache: "no-store", signal };
+      const response = await host.environment.fetch(host.url("poll", query), init);
       return { response, text: await response.text() };
     };
     const answered = ask().catch((error: unknown) => {
@@ -205,12 +212,6 @@ export class PollCarrier extends Carrier {
   protected override release(): void {
     for (const abort of this.#exchanges) abort.abort();
   }
-}
-
-interface Init {
-  method: string;
-  body?: string;
-  headers?: Record<string, string>;
 }
 
 const REASONS: Record<number, Loss["reason"]> = {
@@ -239,6 +240,6 @@ function carriesSomething({ payload, slot }: Incoming): boolean {
 
 /** Sente says with bare keywords what went wrong. */
 function senteReply(payload: unknown): unknown {
-  if (payload === "chsk/timeout") return ["chsk/error", { code: "timeout" }];
-  return payload === "chsk/error" || payload === "chsk/closed" ? ["chsk/error", { code: "failed" }] : payload;
+  if (typeof payload !== "string" || !payload.startsWith("chsk/")) return payload;
+  return ["chsk/error", { code: payload === "chsk/timeout" ? "timeout" : "failed" }];
 }

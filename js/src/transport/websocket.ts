@@ -20,8 +20,7 @@ export class WebSocketCarrier extends Carrier {
   #asked = false;
 
   override start(handshakeTimeoutMs: number): void {
-    const late = () => this.fail("timeout", "no handshake in time");
-    this.within(handshakeTimeoutMs, late);
+    this.#expect(handshakeTimeoutMs);
     const { WebSocket } = this.host.environment;
     try {
       if (!WebSocket) throw new TypeError("no WebSocket constructor");
@@ -32,21 +31,25 @@ export class WebSocketCarrier extends Carrier {
   }
 
   override hello(text: string, timeoutMs: number): void {
-    this.within(timeoutMs, () => this.fail("timeout", "no welcome in time"));
+    this.#expect(timeoutMs);
     this.#write(text);
+  }
+
+  #expect(timeoutMs: number): void {
+    this.within(timeoutMs, () => this.fail("timeout", `no ${this.phase} in time`));
   }
 
   override begin(terms: Terms): void {
     this.#terms = terms;
     this.#heardAt = this.host.environment.now();
-    this.#listenFor(terms.pingMs);
+    this.#listenFor(terms["ping-ms"]);
   }
 
   override pump(): void {
     const { environment } = this.host;
     environment.cancel(this.#pacer);
     while (!this.done && !this.#isFull()) {
-      const parcel = this.host.take(Number.POSITIVE_INFINITY);
+      const parcel = this.host.take();
       if (!parcel) return;
       this.#write(parcel.text);
     }
@@ -70,8 +73,8 @@ export class WebSocketCarrier extends Carrier {
     if (!terms || this.done || this.#asked) return;
     this.#asked = true;
     const slot = terms.session === undefined ? "000000" : PING_SLOT;
-    this.within(terms.pingTimeoutMs, () => {
-      if (!this.#asked) this.#listenFor(terms.pingMs);
+    this.within(terms["ping-timeout-ms"], () => {
+      if (!this.#asked) this.#listenFor(terms["ping-ms"]);
       else this.end({ reason: "timeout", code: NO_PONG, message: "no answer to a ping" }, NO_PONG);
     });
     // Last: where writing fails, that is known sooner.
@@ -101,7 +104,7 @@ export class WebSocketCarrier extends Carrier {
   /** Waits until nothing was heard for so long, then pings. */
   #listenFor(ms: number): void {
     const { environment } = this.host;
-    const pingMs = this.#terms?.pingMs ?? ms;
+    const pingMs = this.#terms?.["ping-ms"] ?? ms;
     this.within(ms, () => {
       const silentMs = environment.now() - this.#heardAt;
       if (silentMs >= pingMs) this.probe();

@@ -1,0 +1,56 @@
+// Shortens the names of what no user of the package ever sees, in the built files: they are a third of the core's names.
+// A name may stand here when it is no part of the public types, of options, of the wire, or of the platform.
+
+import { readdir, readFile, writeFile } from "node:fs/promises";
+import { fileURLToPath } from "node:url";
+import { transform } from "esbuild";
+
+const INTERNAL = [
+  // environment.ts
+  ["environment", "after", "watch", "hidden", "report", "page"],
+  // config.ts
+  ["senteTerms", "refuses"],
+  // transport/
+  [
+    "handshakeTimeout",
+    "acknowledge",
+    "refused",
+    "receive",
+    "lost",
+    "hello",
+    "begin",
+    "pump",
+    "say",
+    "release",
+    "probe",
+  ],
+  ["cede", "resume", "within", "phase", "done", "wantsReply", "delivery"],
+  // path.ts
+  [
+    "verdict",
+    "allows",
+    "webSocketFailed",
+    "webSocketLost",
+    "webSocketProved",
+    "pollFailed",
+    "webSocketOpened",
+  ],
+  ["climbAfter", "climbFailed", "networkChanged"],
+  // events.ts, ledger.ts, outbox.ts, handshake.ts
+  ["tell", "batch", "enter", "skipTo", "rewind", "take", "last", "failAll", "deliveries", "terms"],
+].flat();
+
+const dist = fileURLToPath(new URL("../dist/", import.meta.url));
+const mangleProps = new RegExp(`^(${INTERNAL.join("|")})$`);
+
+for (const name of await readdir(dist)) {
+  const text = await readFile(dist + name, "utf8");
+  if (name.endsWith(".d.ts")) {
+    const code = text.replace(/\/\*[\s\S]*?\*\//g, "");
+    const leaked = INTERNAL.filter((internal) => new RegExp(`\\b${internal}\\b\\s*[?(:]`).test(code));
+    if (leaked.length > 0) throw new Error(`${name}: public, so not to be shortened: ${leaked.join(", ")}`);
+  } else if (name.endsWith(".js")) {
+    const { code } = await transform(text, { mangleProps, minify: name.endsWith(".min.js") });
+    await writeFile(dist + name, code);
+  }
+}
