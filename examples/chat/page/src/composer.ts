@@ -44,6 +44,8 @@ export function compose(to: { id: number; name: string }, max: number): void {
   room = to.id;
   limit = max;
   area.value = drafts.get(room) ?? "";
+  // Until there is a room to write to, there was nowhere to write.
+  area.disabled = false;
   area.placeholder = `Write to ${to.name}`;
   fit();
   // On a phone the keyboard would cover what one came to read.
