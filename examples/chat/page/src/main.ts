@@ -236,7 +236,7 @@ function listen(): void {
 
 function controls(): void {
   composer(say, () => {
-    if (channel.state.status === "open") channel.send("chat/typing", model.current);
+    channel.send("chat/typing", model.current, { volatile: true });
   });
   setInterval(() => showTyping(current()), 1000);
   scroll.addEventListener("scroll", () => {
