@@ -113,9 +113,14 @@ impl Dialect {
         if self == Self::SocketIo && holds(b"\x81\x012") {
             return Some(masked(1, b"3"));
         }
-        // A ping without a payload (RFC 6455, section 5.5.2).
-        holds(&[0x89, 0]).then(|| masked(10, b""))
+        ping(heard).map(|payload| masked(10, payload))
     }
+}
+
+/// The payload of a ping (RFC 6455, section 5.5.2). Everything else that comes without a message is ASCII.
+fn ping(heard: &[u8]) -> Option<&[u8]> {
+    let [length, rest @ ..] = heard.splitn(2, |byte| *byte == 0x89).nth(1)? else { return None };
+    rest.get(..usize::from(*length))
 }
 
 /// Servers without events read the addressee from the text.
@@ -185,6 +190,15 @@ mod tests {
         assert_eq!(marks.count(&[]), 0);
         assert_eq!(marks.count(&[MARK[1], b'x']), 1);
         assert_eq!(marks.count(&[MARK[1], b'x']), 0);
+    }
+
+    #[test]
+    fn a_ping_is_answered_with_what_it_holds() {
+        let pong = |heard: &[u8]| Dialect::Sockjs.pong(heard);
+        assert_eq!(pong(b"\x81\x01h\x89\x04null"), Some(masked(10, b"null")));
+        assert_eq!(pong(&[0x89, 0]), Some(masked(10, b"")));
+        assert_eq!(pong(b"\x81\x01h"), None);
+        assert_eq!(Dialect::SocketIo.pong(b"\x81\x012"), Some(masked(1, b"3")));
     }
 
     #[test]
