@@ -16,6 +16,8 @@ mod json_text;
 pub mod msgpack;
 #[cfg(any(feature = "edn", feature = "msgpack", feature = "transit"))]
 mod number;
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+mod scan;
 #[cfg(feature = "test-suite")]
 pub mod suite;
 #[cfg(feature = "transit")]

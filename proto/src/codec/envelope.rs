@@ -154,7 +154,8 @@ pub(super) fn deserialize<C: Format>(codec: &C, data: &[u8], reader: &mut Reader
 /// The text of a text codec's message.
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 pub(super) fn utf8(data: &[u8]) -> Result<&str, DecodeError> {
-    std::str::from_utf8(data).map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })
+    simdutf8::compat::from_utf8(data)
+        .map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })
 }
 
 /// Messages of a text codec, one a line.

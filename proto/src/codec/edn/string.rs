@@ -1,5 +1,6 @@
 //! Text in quotes.
 
+use crate::codec::scan::quote_or_backslash;
 use crate::codec::unicode::{self, radix};
 use std::borrow::Cow;
 
@@ -17,8 +18,7 @@ pub(super) fn read(text: &str) -> Result<(Cow<'_, str>, usize), What> {
 
 /// The text before the next quote or backslash.
 fn run(text: &str) -> Result<&str, What> {
-    let special = text.bytes().position(|byte| byte == b'"' || byte == b'\\');
-    special.map(|end| &text[..end]).ok_or("a string that does not end")
+    quote_or_backslash(text.as_bytes()).map(|end| &text[..end]).ok_or("a string that does not end")
 }
 
 fn unescape(text: &str, mut out: String, mut at: usize) -> Result<(Cow<'_, str>, usize), What> {

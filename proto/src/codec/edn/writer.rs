@@ -1,6 +1,7 @@
 //! Values to text, as Clojure prints them readably.
 
 use super::atom;
+use crate::codec::scan::quote_backslash_or_control;
 use crate::codec::{EncodeError, number};
 use crate::value::{Value, base64, instant, ser};
 use std::fmt::Write as _;
@@ -79,22 +80,22 @@ fn character(value: char, out: &mut String) {
 
 fn string(text: &str, out: &mut String) {
     out.push('"');
-    let mut written = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        let escape = match byte {
-            b'"' => "\\\"",
-            b'\\' => "\\\\",
-            b'\n' => "\\n",
-            b'\t' => "\\t",
-            b'\r' => "\\r",
-            0x0c => "\\f",
-            0x08 => "\\b",
-            _ => continue,
-        };
-        push_all(out, &[&text[written..at], escape]);
-        written = at + 1;
+    let mut rest = text;
+    while let Some(at) = quote_backslash_or_control(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
+            b'"' => out.push_str("\\\""),
+            b'\\' => out.push_str("\\\\"),
+            b'\n' => out.push_str("\\n"),
+            b'\t' => out.push_str("\\t"),
+            b'\r' => out.push_str("\\r"),
+            0x0c => out.push_str("\\f"),
+            0x08 => out.push_str("\\b"),
+            other => out.push(char::from(other)),
+        }
+        rest = &rest[at + 1..];
     }
-    push_all(out, &[&text[written..], "\""]);
+    push_all(out, &[rest, "\""]);
 }
 
 fn deeper(depth: usize) -> Result<usize, EncodeError> {

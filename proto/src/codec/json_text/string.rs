@@ -1,5 +1,6 @@
 //! Strings (RFC 8259 section 7).
 
+use crate::codec::scan::quote_backslash_or_control;
 use std::borrow::Cow;
 use std::fmt::Write as _;
 
@@ -26,8 +27,7 @@ pub(super) fn read(text: &str) -> Result<(Cow<'_, str>, usize), What> {
 
 /// The text before the next quote or backslash.
 fn run(text: &str) -> Result<&str, What> {
-    let end =
-        text.bytes().position(|byte| matches!(byte, b'"' | b'\\' | 0..=0x1f)).ok_or("a string that does not end")?;
+    let end = quote_backslash_or_control(text.as_bytes()).ok_or("a string that does not end")?;
     if text.as_bytes()[end] < 0x20 { Err("a control character in a string") } else { Ok(&text[..end]) }
 }
 
@@ -48,14 +48,10 @@ fn escape(text: &str) -> Result<(char, usize), What> {
 /// Writes text in quotes.
 pub(in crate::codec) fn write(text: &str, out: &mut String) {
     out.push('"');
-    let mut written = 0;
-    for (at, byte) in text.bytes().enumerate() {
-        if byte >= 0x20 && byte != b'"' && byte != b'\\' {
-            continue;
-        }
-        out.push_str(&text[written..at]);
-        written = at + 1;
-        match byte {
+    let mut rest = text;
+    while let Some(at) = quote_backslash_or_control(rest.as_bytes()) {
+        out.push_str(&rest[..at]);
+        match rest.as_bytes()[at] {
             b'"' => out.push_str("\\\""),
             b'\\' => out.push_str("\\\\"),
             b'\n' => out.push_str("\\n"),
@@ -63,11 +59,12 @@ pub(in crate::codec) fn write(text: &str, out: &mut String) {
             b'\r' => out.push_str("\\r"),
             0x0c => out.push_str("\\f"),
             0x08 => out.push_str("\\b"),
-            _ => {
-                let _ = write!(out, "\\u{byte:04x}");
+            other => {
+                let _ = write!(out, "\\u{other:04x}");
             }
         }
+        rest = &rest[at + 1..];
     }
-    out.push_str(&text[written..]);
+    out.push_str(rest);
     out.push('"');
 }

@@ -1,0 +1,74 @@
+//! Finding the end of plain text, eight bytes at a time: most of what a text codec reads and writes is inside of strings.
+
+const LOW: u64 = u64::from_ne_bytes([0x01; 8]);
+const HIGH: u64 = u64::from_ne_bytes([0x80; 8]);
+
+/// Where the first quote or backslash is.
+#[cfg(feature = "edn")]
+pub(super) fn quote_or_backslash(text: &[u8]) -> Option<usize> {
+    find(text, |word| equal(word, b'"') | equal(word, b'\\'), |byte| matches!(byte, b'"' | b'\\'))
+}
+
+/// Where the first quote, backslash or control character below the space is.
+pub(super) fn quote_backslash_or_control(text: &[u8]) -> Option<usize> {
+    find(
+        text,
+        |word| equal(word, b'"') | equal(word, b'\\') | below_space(word),
+        |byte| matches!(byte, b'"' | b'\\' | 0..=0x1f),
+    )
+}
+
+/// `mark` sets the high bit of bytes that are meant. It may also set it in bytes behind one that is, never before.
+fn find(text: &[u8], mark: impl Fn(u64) -> u64, is_meant: impl Fn(u8) -> bool) -> Option<usize> {
+    let (words, rest) = text.as_chunks::<8>();
+    for (index, word) in words.iter().enumerate() {
+        // Little-endian, so that the first byte is the lowest.
+        let marked = mark(u64::from_le_bytes(*word));
+        if marked != 0 {
+            return Some(index * 8 + marked.trailing_zeros() as usize / 8);
+        }
+    }
+    let at = rest.iter().position(|byte| is_meant(*byte))?;
+    Some(words.len() * 8 + at)
+}
+
+/// Marks bytes that are `byte`: what is zero after the exclusive or, borrows from its high bit.
+const fn equal(word: u64, byte: u8) -> u64 {
+    let differing = word ^ u64::from_ne_bytes([byte; 8]);
+    differing.wrapping_sub(LOW) & !differing & HIGH
+}
+
+const fn below_space(word: u64) -> u64 {
+    word.wrapping_sub(LOW * 0x20) & !word & HIGH
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Each byte at each place among others that are nearly it.
+    fn agrees(found: fn(&[u8]) -> Option<usize>, is_meant: fn(u8) -> bool) {
+        for byte in 0..=255_u8 {
+            for place in 0..19 {
+                for other in [b'x', 0x80, 0xff, b'!', b'#', b'[', b']', b' ', 0xa2, 0xdc] {
+                    let mut text = [other; 19];
+                    text[place] = byte;
+                    assert_eq!(found(&text), text.iter().position(|byte| is_meant(*byte)), "{text:x?}");
+                }
+            }
+        }
+        assert_eq!(found(b""), None);
+        assert_eq!(found(b"\"\"\"\"\"\"\"\"\""), Some(0));
+    }
+
+    #[cfg(feature = "edn")]
+    #[test]
+    fn quotes_and_backslashes_are_found_wherever_they_stand() {
+        agrees(quote_or_backslash, |byte| byte == b'"' || byte == b'\\');
+    }
+
+    #[test]
+    fn control_characters_are_found_too() {
+        agrees(quote_backslash_or_control, |byte| byte == b'"' || byte == b'\\' || byte < 0x20);
+    }
+}
