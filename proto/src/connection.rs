@@ -14,18 +14,21 @@ mod handshake;
 mod inbox;
 mod ledger;
 mod life;
+mod outbox;
 mod output;
 mod path;
-mod pending;
 mod poll;
+mod reply;
+mod sending;
 mod state;
 mod websocket;
 
 pub use backoff::{CAP, backoff};
-pub use config::{BadClientId, Config, REQUEST_TIMEOUT, Wire};
+pub use config::{BadClientId, Config, REQUEST_TIMEOUT, SEND_TIMEOUT, WhileDown, Wire};
+pub use outbox::ItemId;
 pub use output::{ExchangeId, Method, Output, Path, Request};
 pub use path::{Paths, Verdict};
-pub use pending::{Failure, Reply, RequestError, RequestId};
+pub use reply::{Failure, Reply, RequestError};
 pub use state::{Gap, GapReason, Loss, Open, Outcome, Reason, State};
 
 use crate::close::{Close, CloseCode};
@@ -38,11 +41,10 @@ use crate::value::Value;
 use bytes::Bytes;
 use carrier::{Carrier, Link};
 use ledger::Ledger;
-use output::{Desk, Parcel};
+use outbox::{Outbox, Wants};
+use output::Desk;
 use path::PathManager;
-use pending::Pending;
 use poll::{Exchange, Poll};
-use std::collections::VecDeque;
 use std::fmt;
 use std::time::Duration;
 use thiserror::Error;
@@ -50,10 +52,13 @@ use thiserror::Error;
 /// `online` and becoming visible happen to many clients at once: each waits a little, at random.
 const WAKE: Duration = Duration::from_millis(250);
 
+/// Messages that a driver is given at once, to be written to a WebSocket. The rest stays in the outbox until it has taken these.
+const PACE: usize = 64;
+
 /// Why an event or a request was not taken. Nothing of it was sent.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SendError {
-    /// There is no connection now. Normal: wait for [`State::Open`].
+    /// There is no connection now, and none is waited for: it is closed, or [`WhileDown::Refuse`]. Normal.
     #[error("there is no connection")]
     Disconnected,
     /// The namespace `chsk` belongs to the protocol. A mistake of the caller.
@@ -70,12 +75,9 @@ pub enum SendError {
         /// What the server accepts.
         limit: usize,
     },
-    /// Too much waits to be sent; see [`Config::max_queue`]. Try again later.
-    #[error("too much waits to be sent")]
+    /// Too much is under way; see [`Config::max_queue`]. Try again later.
+    #[error("too much is under way")]
     QueueFull,
-    /// Too many requests wait for their replies; see [`Config::max_pending`]. Try again later.
-    #[error("too many requests wait for their replies")]
-    TooManyRequests,
 }
 
 /// What a page, or whatever the connection lives in, has to say of itself.
@@ -112,7 +114,9 @@ pub struct Connection {
     desk: Desk,
     dice: Dice,
     paths: PathManager,
-    pending: Pending,
+    outbox: Outbox,
+    /// Whose the outbox is: `None` until a server has said who this is.
+    owner: Option<Option<Value>>,
     state: State,
     user: Option<Value>,
     data: Value,
@@ -122,8 +126,6 @@ pub struct Connection {
     candidate: Option<Carrier>,
     /// What the session's server sent has arrived up to here.
     ledger: Ledger,
-    /// Accepted, and certainly not sent: goes out first on the next carrier. Bounded by the queue it came from.
-    outbox: VecDeque<Parcel>,
     attempts: u32,
     violations: u32,
     opened_at: Instant,
@@ -139,18 +141,19 @@ impl Connection {
     #[must_use]
     pub fn new(config: Config, random: impl FnMut() -> f64 + Send + 'static) -> Self {
         let paths = PathManager::new(config.paths);
+        let outbox = Outbox::new(config.outbox);
         Self {
             desk: Desk::new(config),
             dice: Dice(Box::new(random)),
             paths,
-            pending: Pending::default(),
+            outbox,
+            owner: None,
             state: State::Idle,
             user: None,
             data: Value::Nil,
             live: None,
             candidate: None,
             ledger: Ledger::default(),
-            outbox: VecDeque::new(),
             attempts: 0,
             violations: 0,
             opened_at: Instant::ORIGIN,
@@ -169,10 +172,10 @@ impl Connection {
         &self.state
     }
 
-    /// Requests that wait for their replies.
+    /// Events and requests that are under way.
     #[must_use]
     pub fn pending(&self) -> usize {
-        self.pending.len()
+        self.outbox.len()
     }
 
     // Commands.
@@ -186,33 +189,55 @@ impl Connection {
         }
     }
 
-    /// Sends an event.
+    /// Sends an event: at once, or when there is a connection. It is handled once and in order, over whatever connections there
+    /// are until it is; only a server that was started again in between may handle it again. [`Output::Settled`] says, within
+    /// `timeout`, what became of it.
     ///
     /// # Errors
-    /// When it was not taken; nothing of it was sent.
-    pub fn send(&mut self, now: Instant, event: &Event) -> Result<(), SendError> {
+    /// When it was not taken; nothing of it is sent.
+    pub fn send(&mut self, now: Instant, event: &Event, timeout: Duration) -> Result<ItemId, SendError> {
+        self.add(now, event, Wants::Nothing, timeout)
+    }
+
+    /// Sends an event that wants a reply, in the same way. The reply comes as [`Output::Settled`].
+    ///
+    /// # Errors
+    /// When it was not taken; nothing of it is sent, and no reply comes.
+    pub fn request(&mut self, now: Instant, event: &Event, timeout: Duration) -> Result<ItemId, SendError> {
+        self.add(now, event, Wants::Reply, timeout)
+    }
+
+    /// Sends an event that is soon out of date: at once, or not at all, and never again. Nobody is told what became of it.
+    ///
+    /// # Errors
+    /// When it was dropped, because it could not leave at once.
+    pub fn send_volatile(&mut self, now: Instant, event: &Event) -> Result<(), SendError> {
         let message = self.message_of(event, &Value::Nil)?;
-        self.dispatch(now, Parcel { message, request: None });
-        Ok(())
-    }
-
-    /// Sends an event that wants a reply, which comes as [`Output::Reply`] within `timeout`, whatever happens.
-    ///
-    /// # Errors
-    /// When it was not taken; nothing of it was sent, and no reply comes.
-    pub fn request(&mut self, now: Instant, event: &Event, timeout: Duration) -> Result<RequestId, SendError> {
-        if self.pending.len() >= self.desk.config.max_pending {
-            return Err(SendError::TooManyRequests);
+        match self.live.as_mut().map(|live| &mut live.link) {
+            Some(Link::WebSocket(websocket)) if self.desk.transmits() < PACE => {
+                self.desk.put(Output::Transmit { path: websocket.path, message });
+                Ok(())
+            }
+            Some(Link::Poll(poll)) if poll.may_post() => {
+                poll.post_aside(&mut self.desk, now, &message);
+                Ok(())
+            }
+            Some(_) => Err(SendError::QueueFull),
+            None => Err(SendError::Disconnected),
         }
-        let slot = self.slot_of(self.pending.peek_id());
-        let message = self.message_of(event, &slot)?;
-        let request = self.pending.add(now + timeout);
-        self.dispatch(now, Parcel { message, request: Some(request) });
-        Ok(request)
     }
 
-    /// Ends the connection for good: requests that wait fail with [`RequestError::Closed`], and what was not sent yet is
-    /// gone. [`Connection::open`] begins anew, with a new session.
+    /// Takes back what has not been sent. Returns whether it was in time; then it ends with [`RequestError::Cancelled`].
+    pub fn cancel(&mut self, item: ItemId) -> bool {
+        let unsent = self.outbox.is_unsent(item);
+        if unsent {
+            self.settle(item, Err(RequestError::Cancelled));
+        }
+        unsent
+    }
+
+    /// Ends the connection for good: what is under way fails with [`RequestError::Closed`]. [`Connection::open`] begins anew, with
+    /// a new session.
     pub fn close(&mut self, close: &Close) {
         if matches!(self.state, State::Closed(_)) {
             return;
@@ -227,7 +252,7 @@ impl Connection {
     pub fn reconnect(&mut self, now: Instant) {
         self.let_go(&Close::because(CloseCode::NORMAL, "reconnect"));
         if self.desk.terms.session.is_none() {
-            self.fail_pending(&RequestError::Disconnected);
+            self.fail_given();
         }
         self.attempts = 0;
         self.violations = 0;
@@ -301,8 +326,8 @@ impl Connection {
 
     /// The time returned by [`Connection::poll_timeout`] has come.
     pub fn handle_timeout(&mut self, now: Instant) {
-        while let Some(request) = self.pending.take_due(now) {
-            self.tell(request, Err(RequestError::Timeout));
+        while let Some(item) = self.outbox.due(now) {
+            self.settle(item, Err(RequestError::Timeout));
         }
         if self.retry_at.is_some_and(|at| at <= now) {
             self.connect(now);
@@ -324,6 +349,9 @@ impl Connection {
 
     /// The next thing to do or to tell the application.
     pub fn poll(&mut self) -> Option<Output> {
+        if self.desk.transmits() == 0 {
+            self.pump_websocket();
+        }
         self.desk.take()
     }
 
@@ -331,7 +359,7 @@ impl Connection {
     #[must_use]
     pub fn poll_timeout(&self) -> Option<Instant> {
         let carriers = [&self.live, &self.candidate].into_iter().flatten().filter_map(Carrier::next_timeout);
-        let own = [self.retry_at, self.climb_at, self.ledger.next_timeout(), self.pending.next_timeout()];
+        let own = [self.retry_at, self.climb_at, self.ledger.next_timeout(), self.outbox.next_timeout()];
         carriers.chain(own.into_iter().flatten()).min()
     }
 
@@ -342,26 +370,15 @@ impl Connection {
         self.desk.put(Output::State(state));
     }
 
-    fn tell(&mut self, request: RequestId, result: Reply) {
-        self.desk.put(Output::Reply { request, result });
-    }
-
-    /// A reply without a request came too late, or twice: nobody wants it.
-    fn settle(&mut self, request: RequestId, result: Reply) {
-        if self.pending.take(request) {
-            self.tell(request, result);
+    /// What ended before came too late, or twice: nobody wants it.
+    fn settle(&mut self, item: ItemId, result: Reply) {
+        if self.outbox.remove(item).is_some() {
+            self.desk.put(Output::Settled { item, result });
         }
     }
 
     fn carrier_mut(&mut self, path: Path) -> Option<&mut Carrier> {
         [&mut self.live, &mut self.candidate].into_iter().flatten().find(|carrier| carrier.path() == path)
-    }
-
-    fn poll_mut(&mut self, path: Path) -> Option<&mut Poll> {
-        match self.carrier_mut(path) {
-            Some(Carrier { link: Link::Poll(poll), .. }) => Some(poll),
-            _ => None,
-        }
     }
 
     fn with_poll(&mut self, path: Path, act: impl FnOnce(&mut Poll, &mut Desk)) {
@@ -409,48 +426,6 @@ impl Connection {
             (_, Some(Carrier { link: Link::WebSocket(websocket), .. })) => websocket.probe(&mut self.desk, now),
             _ if page == Page::Online => self.climb(now),
             _ => {}
-        }
-    }
-
-    // Sending.
-
-    fn slot_of(&self, request: RequestId) -> Value {
-        let polling = self.live.as_ref().is_some_and(|live| live.path().transport() == Transport::Poll);
-        match self.desk.terms.session {
-            Some(_) => request.number(),
-            None if polling => Value::keyword("ajax"),
-            None => request.hex(),
-        }
-    }
-
-    fn message_of(&self, event: &Event, slot: &Value) -> Result<Message, SendError> {
-        let Some(live) = &self.live else { return Err(SendError::Disconnected) };
-        if event.id.is_reserved() {
-            return Err(SendError::Reserved);
-        }
-        let id = Value::Keyword(event.id.as_str().into());
-        let payload = std::iter::once(id).chain(event.data.clone()).collect();
-        let message = self.desk.config.codec.encode(&Value::Vector(payload), slot)?;
-        let (size, limit) = (message.len(), self.desk.terms.max_message);
-        if size > limit {
-            return Err(SendError::TooLarge { size, limit });
-        }
-        let has_room = match &live.link {
-            Link::Poll(poll) => poll.has_room(&self.desk, size),
-            // A driver that cannot write leaves outputs where they are.
-            Link::WebSocket(_) => self.desk.transmits() < self.desk.config.max_queue,
-        };
-        if has_room { Ok(message) } else { Err(SendError::QueueFull) }
-    }
-
-    fn dispatch(&mut self, now: Instant, parcel: Parcel) {
-        match self.live.as_mut().map(|live| &mut live.link) {
-            Some(Link::WebSocket(websocket)) => {
-                let Parcel { message, .. } = parcel;
-                self.desk.put(Output::Transmit { path: websocket.path, message });
-            }
-            Some(Link::Poll(poll)) => poll.send(&mut self.desk, now, parcel),
-            None => self.outbox.push_back(parcel),
         }
     }
 }

@@ -4,7 +4,7 @@ use crate::link::{Flight, Link};
 use crate::server_end::ServerEnd;
 use std::sync::Arc;
 use std::time::Duration;
-use tsugi_proto::connection::{Config, Connection, Gap, Output, Page, Reply, RequestId, SendError, State};
+use tsugi_proto::connection::{Config, Connection, Gap, ItemId, Output, Page, Reply, SEND_TIMEOUT, SendError, State};
 use tsugi_proto::{Close, Codec, Event, Instant, Value};
 
 /// A real client's end and real sessions, with a [`Link`] between them. Time passes only when a test says so.
@@ -19,8 +19,8 @@ pub struct Pair {
     pub link: Link,
     /// The events that the client was told, in order.
     pub events: Vec<Event>,
-    /// The replies, in order.
-    pub replies: Vec<(RequestId, Reply)>,
+    /// How events and requests ended, in order.
+    pub settled: Vec<(ItemId, Reply)>,
     /// What it was told that it will not get.
     pub gaps: Vec<Gap>,
     /// The client's states, with the time of each.
@@ -36,7 +36,7 @@ impl Pair {
     /// Two ends that have not heard of each other. `random` is the client's; see [`Connection::new`].
     #[must_use]
     pub fn new(codec: Arc<dyn Codec>, link: Link, random: impl FnMut() -> f64 + Send + 'static) -> Self {
-        let config = Config::new(Arc::clone(&codec), "client");
+        let config = Config::new(Arc::clone(&codec), "client", [7; 16]);
         let client = Connection::new(config.expect("a client id as it should be"), random);
         Self {
             now: Instant::after_origin(Duration::from_secs(1)),
@@ -44,7 +44,7 @@ impl Pair {
             server: ServerEnd::new(codec),
             link,
             events: Vec::new(),
-            replies: Vec::new(),
+            settled: Vec::new(),
             gaps: Vec::new(),
             states: Vec::new(),
             upgrades: Vec::new(),
@@ -63,10 +63,10 @@ impl Pair {
         matches!(self.client.state(), State::Open(_))
     }
 
-    /// How a request ended, if it did.
+    /// How an event or a request ended, if it did.
     #[must_use]
-    pub fn reply(&self, request: RequestId) -> Option<&Reply> {
-        self.replies.iter().find(|(id, _)| *id == request).map(|(_, reply)| reply)
+    pub fn reply(&self, item: ItemId) -> Option<&Reply> {
+        self.settled.iter().find(|(id, _)| *id == item).map(|(_, reply)| reply)
     }
 
     // The client's application.
@@ -80,15 +80,15 @@ impl Pair {
     ///
     /// # Errors
     /// As there.
-    pub fn send(&mut self, event: &Event) -> Result<(), SendError> {
-        self.act(|client, now| client.send(now, event))
+    pub fn send(&mut self, event: &Event) -> Result<ItemId, SendError> {
+        self.act(|client, now| client.send(now, event, SEND_TIMEOUT))
     }
 
     /// See [`Connection::request`].
     ///
     /// # Errors
     /// As there.
-    pub fn request(&mut self, event: &Event, timeout: Duration) -> Result<RequestId, SendError> {
+    pub fn request(&mut self, event: &Event, timeout: Duration) -> Result<ItemId, SendError> {
         self.act(|client, now| client.request(now, event, timeout))
     }
 
@@ -218,11 +218,10 @@ impl Pair {
             Output::Exchange { exchange, request } => Flight::Ask(exchange, request),
             Output::Abort { exchange } => Flight::GiveUp(exchange),
             Output::Event(event) => return self.events.push(event),
-            Output::Reply { request, result } => return self.replies.push((request, result)),
+            Output::Settled { item, result } => return self.settled.push((item, result)),
             Output::State(state) => return self.states.push((self.now, state)),
             Output::Gap(gap) => return self.gaps.push(gap),
             Output::BadEvent(value) => panic!("no event: {value:?}"),
-            Output::Refused { status } => panic!("an event was refused with {status}"),
         };
         self.link.put(self.now, flight);
     }

@@ -11,8 +11,8 @@ use std::time::Duration;
 use tsugi_proto::connection::{ExchangeId, Method, Path, Request};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{
-    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, Rhythm,
-    SessionEvent, Transmit, Transport,
+    AfterClose, AfterLoss, Arrival, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile,
+    Rhythm, SessionEvent, Transmit, Transport, Upstream,
 };
 use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Frame, Instant, Message, Session, Utf8Bytes, Value};
 
@@ -35,6 +35,8 @@ struct Served {
     session: Session,
     /// By what hello came last. A poll of before must not take the session back.
     transport: Transport,
+    /// The outbox that it carries.
+    outbox: Option<String>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,6 +63,8 @@ pub struct ServerEnd {
     websocket: Arc<Profile>,
     poll: Arc<Profile>,
     sessions: BTreeMap<u64, Served>,
+    /// Outboxes by name, each with the session that carries it.
+    outboxes: BTreeMap<String, (Upstream, u64)>,
     next: u64,
     sockets: Vec<(Path, Socket)>,
     held: Vec<(ExchangeId, Held)>,
@@ -112,6 +116,7 @@ impl ServerEnd {
             websocket: Arc::new(profile(Transport::WebSocket, Capacity::Unlimited, websocket, 2_500)),
             poll: Arc::new(profile(Transport::Poll, Capacity::Bytes(256 * 1024), poll, 5_000)),
             sessions: BTreeMap::new(),
+            outboxes: BTreeMap::new(),
             next: 0,
             sockets: Vec::new(),
             held: Vec::new(),
@@ -152,6 +157,7 @@ impl ServerEnd {
     /// Everything in memory is gone; WebSockets are told to come back.
     pub(crate) fn restart(&mut self) {
         self.sessions.clear();
+        self.outboxes.clear();
         let close = Close::because(CloseCode::RESTART, "restart");
         let ended = self.sockets.drain(..).map(|(path, _)| Flight::Ended(path, Some(close.clone())));
         self.out.extend(ended);
@@ -227,7 +233,14 @@ impl ServerEnd {
             }
         }
         for served in self.sessions.values_mut() {
-            self.news.extend(std::iter::from_fn(|| served.session.poll_event()));
+            while let Some(event) = served.session.poll_event() {
+                match (event, served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name))) {
+                    (SessionEvent::Undelivered(replies), Some((upstream, _))) => {
+                        replies.into_iter().for_each(|(number, reply)| upstream.keep(number, reply));
+                    }
+                    (event, _) => self.news.push(event),
+                }
+            }
         }
         self.sessions.retain(|_, served| !served.session.is_closed());
         std::mem::take(&mut self.out)
@@ -340,6 +353,7 @@ impl ServerEnd {
                 let resumed = served.session.resume(now, profile, received, |_| Some(Frame::message(&welcome)));
                 let (carrier, _) = resumed.expect("hello was checked");
                 self.sockets[index].1 = Socket::Carries(session, carrier);
+                self.send_kept(now, session);
             }
             None => {
                 self.sockets.remove(index);
@@ -363,6 +377,8 @@ impl ServerEnd {
             Some(session) => (session, received, "resumed"),
             None => (self.begin(now, transport), 0, "new"),
         };
+        let outbox = data.get("outbox").and_then(Value::as_text).map(str::to_owned);
+        let (taken, handled) = outbox.map(|name| self.bring_outbox(name, session)).unwrap_or_default();
         let served = self.sessions.get_mut(&session)?;
         served.transport = transport;
         let resumed = served.session.plan(received).expect("the client has what was sent");
@@ -370,15 +386,47 @@ impl ServerEnd {
             (Value::keyword("session"), Value::string(&session.to_string())),
             (Value::keyword("outcome"), Value::keyword(outcome)),
             (Value::keyword("next"), count(resumed.next)),
+            (Value::keyword("taken"), count(taken)),
+            (Value::keyword("handled"), count(handled)),
         ];
         Some((session, received, self.packet("chsk/welcome", Value::Map(what))?))
+    }
+
+    /// How much of the outbox was taken, and how much of that handled. An outbox has one session at a time.
+    fn bring_outbox(&mut self, name: String, session: u64) -> (u64, u64) {
+        let (upstream, carrier) = self.outboxes.entry(name.clone()).or_insert_with(|| (Upstream::default(), session));
+        let before = std::mem::replace(carrier, session);
+        let counts = (upstream.taken(), upstream.handled());
+        if before != session
+            && let Some(before) = self.sessions.get_mut(&before)
+        {
+            before.session.abort(Close::because(CloseCode::TAKEN_OVER, "its outbox has another session"));
+        }
+        if let Some(served) = self.sessions.get_mut(&session) {
+            served.outbox = Some(name);
+        }
+        counts
+    }
+
+    /// Replies that sessions of before could not deliver.
+    fn send_kept(&mut self, now: Instant, session: u64) {
+        // First, what the session of before has still to hand back.
+        let flights = self.drain(now);
+        self.out.extend(flights);
+        let Some(served) = self.sessions.get_mut(&session) else { return };
+        let Some((upstream, _)) = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)) else { return };
+        while let Some((number, reply)) = upstream.take_reply() {
+            if served.session.send(now, Item::Reply(number, reply.clone())).is_err() {
+                return upstream.keep(number, reply);
+            }
+        }
     }
 
     fn begin(&mut self, now: Instant, transport: Transport) -> u64 {
         self.next += 1;
         let mut session = Session::new(now, Arc::clone(&self.config));
         session.keep();
-        self.sessions.insert(self.next, Served { session, transport });
+        self.sessions.insert(self.next, Served { session, transport, outbox: None });
         self.next
     }
 
@@ -419,7 +467,8 @@ impl ServerEnd {
         let decoded = message.ok().and_then(|message| self.codec.decode_events(&message).ok());
         let Some(received) = decoded else { return self.answer(exchange, 400, &Message::text("")) };
         let hello = received.first().and_then(|first| self.hello(now, first, Transport::Poll));
-        if let Some((_, _, welcome)) = hello {
+        if let Some((session, _, welcome)) = hello {
+            self.send_kept(now, session);
             return self.answer(exchange, 200, &welcome);
         }
         let Some(session) = session else { return self.answer(exchange, 409, &Message::text("")) };
@@ -432,6 +481,7 @@ impl ServerEnd {
     /// Every request is answered with its own data.
     fn received(&mut self, now: Instant, session: u64, received: Received) {
         let Received::Event { id, data, slot } = received else { return };
+        let Some(number) = self.take(session, &slot) else { return };
         let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).unwrap_or_default();
         let reply = match id.as_str() {
             NEVER => None,
@@ -447,10 +497,43 @@ impl ServerEnd {
         if !id.is_reserved() {
             self.received.push((id, data));
         }
-        let message = reply.filter(|_| !slot.is_nil()).and_then(|reply| self.codec.encode(&reply, &slot).ok());
-        if let (Some(message), Some(served)) = (message, self.sessions.get_mut(&session)) {
-            // One that is full or closed says so among the news.
-            let _ = served.session.send(now, Item::Message(Frame::message(&message)));
+        let wanted = reply.filter(|_| !slot.is_nil() && !matches!(slot, Value::Integer(..0)));
+        let reply = wanted.and_then(|reply| self.codec.encode(&reply, &slot).ok()).map(|it| Frame::message(&it));
+        self.finish(now, session, number, reply);
+    }
+
+    /// The number of an item that is to be handled, 0 for what is none; `None` for one that came before.
+    fn take(&mut self, session: u64, slot: &Value) -> Option<u64> {
+        let Value::Integer(slot) = slot else { return Some(0) };
+        let served = self.sessions.get(&session)?;
+        let Some((upstream, _)) = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)) else {
+            return Some(0);
+        };
+        let number = slot.unsigned_abs();
+        (number == 0 || upstream.arrive(number) == Arrival::New).then_some(number)
+    }
+
+    /// Answers, or tells that it was handled.
+    fn finish(&mut self, now: Instant, session: u64, number: u64, reply: Option<Frame>) {
+        let Some(served) = self.sessions.get_mut(&session) else { return };
+        let upstream = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)).map(|it| &mut it.0);
+        let item = match (reply, upstream) {
+            (Some(reply), Some(upstream)) if number > 0 => {
+                upstream.finish(number);
+                Item::Reply(number, reply)
+            }
+            (Some(reply), _) => Item::Message(reply),
+            (None, Some(upstream)) if number > 0 => {
+                upstream.finish(number);
+                let handled = upstream.handled();
+                let Some(packet) = self.packet("chsk/handled", count(handled)) else { return };
+                Item::Control(Frame::message(&packet))
+            }
+            (None, _) => return,
+        };
+        // One that is full or closed says so among the news.
+        if let Some(served) = self.sessions.get_mut(&session) {
+            let _ = served.session.send(now, item);
         }
     }
 }

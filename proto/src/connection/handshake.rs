@@ -46,6 +46,9 @@ pub(super) struct Welcome {
     pub(super) next: Option<u64>,
     /// Why the session of before is gone.
     pub(super) why: Option<GapReason>,
+    /// How much of the outbox the server has taken, and how much of that handled.
+    pub(super) taken: u64,
+    pub(super) handled: u64,
 }
 
 /// `[:chsk/handshake [uid csrf data extension]]`
@@ -86,7 +89,9 @@ pub(super) fn read_welcome(payload: &Value) -> Option<Welcome> {
     let outcome = if resumed { Outcome::Resumed } else { Outcome::New };
     let why = about.get("why").map(|why| GapReason::of(why.as_text()));
     let next = natural(about.get("next"));
-    Some(Welcome { session: about.get("session")?.as_text()?.into(), outcome, next, why })
+    let count = |name: &str| natural(about.get(name)).unwrap_or(0);
+    let session = about.get("session")?.as_text()?.into();
+    Some(Welcome { session, outcome, next, why, taken: count("taken"), handled: count("handled") })
 }
 
 /// A number of an item.

@@ -3,12 +3,12 @@
 use super::Connection;
 use super::carrier::{Carrier, Link, Phase};
 use super::handshake::{Terms, natural, read_handshake, read_welcome};
-use super::output::{Output, Parcel, Path};
+use super::outbox::{ItemId, Which};
+use super::output::{Output, Path};
 use super::path::Verdict;
-use super::pending::read_reply;
 use super::poll::{Brought, Exchange, Kind};
+use super::reply::{RequestError, read_reply, read_sente_reply};
 use super::state::{Gap, GapReason, Loss, Open, Outcome, Reason, State};
-use super::{RequestError, pending};
 use crate::close::{Close, CloseCode};
 use crate::codec::Form;
 use crate::event::{Event, EventId};
@@ -70,9 +70,9 @@ impl Connection {
             Phase::Open if packet.slot.is_nil() => self.message(now, path, &packet.payload),
             Phase::Open => {
                 if self.is_news(now, path)
-                    && let Some(request) = self.pending.named_by(&packet.slot)
+                    && let Some(item) = self.outbox.named_by(&packet.slot)
                 {
-                    self.settle(request, read_reply(packet.payload));
+                    self.settle(item, read_reply(packet.payload));
                 }
                 true
             }
@@ -83,6 +83,7 @@ impl Connection {
         let Some(handshake) = read_handshake(payload) else { return false };
         self.user = handshake.user;
         self.data = handshake.data;
+        self.check_owner();
         match handshake.terms {
             Some(terms) => self.say_hello(now, path, terms),
             None => {
@@ -92,6 +93,15 @@ impl Connection {
             }
         }
         true
+    }
+
+    /// What was meant to be said as somebody is not said as somebody else.
+    fn check_owner(&mut self) {
+        if self.owner.as_ref().is_some_and(|owner| *owner != self.user) {
+            self.fail_all(Which::All, &RequestError::OtherUser);
+            self.outbox = self.outbox.successor();
+        }
+        self.owner = Some(self.user.clone());
     }
 
     fn say_hello(&mut self, now: Instant, path: Path, terms: Terms) {
@@ -117,6 +127,9 @@ impl Connection {
         let mut data: Vec<_> = self.desk.terms.session.iter().map(|session| entry("session", session)).collect();
         let received = i64::try_from(self.ledger.received()).unwrap_or(i64::MAX);
         data.push((Value::keyword("received"), Value::Integer(received)));
+        data.push(entry("outbox", &self.outbox.name()));
+        let sent = i64::try_from(self.outbox.sent()).unwrap_or(i64::MAX);
+        data.push((Value::keyword("sent"), Value::Integer(sent)));
         data.extend(self.desk.token.iter().filter(|_| websocket).map(|token| entry("csrf", token)));
         let Ok(message) = self.desk.packet("chsk/hello", Some(Value::Map(data)), &Value::Nil) else {
             let path = candidate.path();
@@ -142,8 +155,16 @@ impl Connection {
             }
         }
         self.count_from(path, welcome.next);
+        self.handled(welcome.handled);
+        self.outbox.rewind(welcome.taken);
         self.adopt(now, welcome.outcome);
         true
+    }
+
+    fn handled(&mut self, until: u64) {
+        for item in self.outbox.events_until(until) {
+            self.settle(item, Ok(Value::Nil));
+        }
     }
 
     /// The next step from a poll to a WebSocket, as soon as the poll allows it. Whatever the last poll would have brought
@@ -181,7 +202,8 @@ impl Connection {
 
     fn control(&mut self, now: Instant, path: Path, id: &str, data: &Value, payload: &Value) -> bool {
         match id {
-            "chsk/ws-ping" => self.pong(now),
+            "chsk/ws-ping" => self.pong(),
+            "chsk/handled" => self.handled(natural(Some(data)).unwrap_or(0)),
             "chsk/close" => self.closed_by_server(now, path, data),
             "chsk/from" => self.count_from(path, natural(Some(data))),
             "chsk/handshake" => return self.unasked_handshake(now, path, payload),
@@ -204,9 +226,11 @@ impl Connection {
         }
     }
 
-    fn pong(&mut self, now: Instant) {
+    /// Where nothing is polled: an answer to a poll is sign enough.
+    fn pong(&mut self) {
+        let Some(Carrier { link: Link::WebSocket(websocket), .. }) = &self.live else { return };
         if let Ok(message) = self.desk.packet("chsk/ws-pong", None, &Value::Nil) {
-            self.dispatch(now, Parcel { message, request: None });
+            self.desk.put(Output::Transmit { path: websocket.path, message });
         }
     }
 
@@ -242,20 +266,14 @@ impl Connection {
     // Answers to HTTP requests.
 
     pub(super) fn answered(&mut self, now: Instant, path: Path, exchange: Exchange, answer: Answer) {
-        let Exchange { kind, parcels, .. } = exchange;
+        let Exchange { kind, items, .. } = exchange;
         let packets = match answer.and_then(|body| self.decode_body(body)) {
             Ok(packets) => packets,
             Err(loss) if is_delivery(kind) && matches!(loss.status, Some(400 | 413)) => {
-                self.refused(&parcels, loss.status.unwrap_or_default());
+                self.refused(&items, loss.status.unwrap_or_default());
                 Vec::new()
             }
-            Err(loss) => {
-                if let (Reason::SessionGone, Some(poll)) = (loss.reason, self.poll_mut(path)) {
-                    // Nothing of it was handled, so it may be sent again.
-                    poll.give_back(parcels);
-                }
-                return self.fail(now, path, loss);
-            }
+            Err(loss) => return self.fail(now, path, loss),
         };
         self.take_answer(now, path, kind, packets);
         self.hand_over(now);
@@ -272,11 +290,11 @@ impl Connection {
             }
             Kind::Post => {
                 self.receive(now, path, packets);
-                self.with_poll(path, |poll, desk| poll.pump(desk, now));
+                self.pump(now);
             }
-            Kind::SenteRequest(request) => {
+            Kind::SenteRequest(item) => {
                 let payload = packets.into_iter().next().map(|packet| packet.payload);
-                self.settle(request, payload.map_or(Ok(Value::Nil), pending::read_sente_reply));
+                self.settle(item, payload.map_or(Ok(Value::Nil), read_sente_reply));
             }
         }
     }
@@ -292,12 +310,9 @@ impl Connection {
         self.decode(&message)
     }
 
-    fn refused(&mut self, parcels: &[Parcel], status: u16) {
-        for parcel in parcels {
-            match parcel.request {
-                Some(request) => self.settle(request, Err(RequestError::Refused(status))),
-                None => self.desk.put(Output::Refused { status }),
-            }
+    fn refused(&mut self, items: &[ItemId], status: u16) {
+        for item in items {
+            self.settle(*item, Err(RequestError::Refused(status)));
         }
     }
 }

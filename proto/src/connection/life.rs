@@ -3,14 +3,14 @@
 use super::Connection;
 use super::backoff::{CAP, backoff};
 use super::carrier::{Carrier, Link, Phase};
+use super::outbox::Which;
 use super::output::Path;
 use super::path::{Age, Verdict};
-use super::pending::RequestError;
+use super::reply::RequestError;
 use super::state::{Loss, Open, Outcome, Reason, State};
 use crate::close::{Close, CloseCode};
 use crate::session::Transport;
 use crate::time::Instant;
-use std::collections::HashSet;
 use std::time::Duration;
 
 /// After so long the connection counts as good, and the next loss as a first one.
@@ -33,7 +33,6 @@ impl Connection {
     pub(super) fn adopt(&mut self, now: Instant, outcome: Outcome) {
         let Some(mut carrier) = self.candidate.take() else { return };
         if let Some(mut before) = self.live.take() {
-            self.take_back(&mut before);
             before.release(&mut self.desk, Close::because(CloseCode::NORMAL, "taken over"));
         }
         self.note_good(now);
@@ -42,20 +41,11 @@ impl Connection {
         if path.transport() == Transport::WebSocket {
             self.paths.websocket_opened();
         }
-        if outcome == Outcome::New {
-            self.fail_pending(&RequestError::Disconnected);
-        }
         carrier.begin(&mut self.desk, now, self.ledger.acknowledge());
         self.live = Some(carrier);
-        self.send_outbox(now);
+        self.pump(now);
         self.change(self.open_state(path.transport(), outcome));
         self.plan_climb(now);
-    }
-
-    fn send_outbox(&mut self, now: Instant) {
-        for parcel in std::mem::take(&mut self.outbox) {
-            self.dispatch(now, parcel);
-        }
     }
 
     // Climbing from a poll to a WebSocket.
@@ -127,13 +117,13 @@ impl Connection {
         if let Some(Carrier { link: Link::Poll(poll), .. }) = &mut self.live {
             poll.resume(&mut self.desk, now, self.ledger.acknowledge());
         }
+        self.pump(now);
         self.plan_climb(now);
     }
 
     fn live_lost(&mut self, now: Instant, loss: Loss) {
         self.climb_at = None;
-        let Some(mut carrier) = self.live.take() else { return };
-        self.take_back(&mut carrier);
+        let Some(carrier) = self.live.take() else { return };
         if let Some(mut candidate) = self.candidate.take() {
             candidate.release(&mut self.desk, Close::because(CloseCode::NORMAL, ""));
         }
@@ -141,23 +131,13 @@ impl Connection {
             self.paths.websocket_lost(self.age(now));
         }
         self.note_good(now);
-        // Without a session nothing that was asked will be answered.
         if self.desk.terms.session.is_none() {
-            self.fail_pending(&RequestError::Disconnected);
+            self.fail_given();
         }
         if loss.reason == Reason::SessionGone {
             self.desk.terms.session = None;
         }
         self.failed(now, loss);
-    }
-
-    /// What has certainly not reached the server goes out first on the next carrier.
-    fn take_back(&mut self, carrier: &mut Carrier) {
-        if let Link::Poll(poll) = &mut carrier.link {
-            let mut waiting = poll.drain();
-            waiting.append(&mut self.outbox);
-            self.outbox = waiting;
-        }
     }
 
     fn age(&self, now: Instant) -> Age {
@@ -190,9 +170,8 @@ impl Connection {
 
     pub(super) fn end(&mut self, loss: Loss) {
         self.let_go(&Close::because(CloseCode::NORMAL, ""));
-        self.outbox.clear();
         self.change(State::Closed(loss));
-        self.fail_pending(&RequestError::Closed);
+        self.fail_all(Which::All, &RequestError::Closed);
     }
 
     /// Lets go of everything that could connect or carry. The session may be resumed.
@@ -203,16 +182,18 @@ impl Connection {
             candidate.release(&mut self.desk, close.clone());
         }
         if let Some(mut live) = self.live.take() {
-            self.take_back(&mut live);
             live.release(&mut self.desk, close.clone());
         }
     }
 
-    /// Fails every request but those that were not sent yet.
-    pub(super) fn fail_pending(&mut self, error: &RequestError) {
-        let keep: HashSet<_> = self.outbox.iter().filter_map(|parcel| parcel.request).collect();
-        for request in self.pending.take_all(&keep) {
-            self.tell(request, Err(error.clone()));
+    /// Without a session nothing that was sent will be answered.
+    pub(super) fn fail_given(&mut self) {
+        self.fail_all(Which::Given, &RequestError::Disconnected);
+    }
+
+    pub(super) fn fail_all(&mut self, which: Which, error: &RequestError) {
+        for item in self.outbox.all(which) {
+            self.settle(item, Err(error.clone()));
         }
     }
 }

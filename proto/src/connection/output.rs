@@ -2,7 +2,8 @@
 
 use super::config::{Config, Wire};
 use super::handshake::Terms;
-use super::pending::{Reply, RequestId};
+use super::outbox::ItemId;
+use super::reply::Reply;
 use super::state::{Gap, State};
 use crate::close::Close;
 use crate::codec::EncodeError;
@@ -97,29 +98,15 @@ pub enum Output {
     Gap(Gap),
     /// The server sent this in an event's place. Worth a line in the log.
     BadEvent(Value),
-    /// The server did not take the POST that held an event (413: too large; 400: a mistake of this client). Nothing of it
-    /// was handled.
-    Refused {
-        /// The HTTP status.
-        status: u16,
-    },
-    /// A request ended.
-    Reply {
+    /// An event was handled, a request answered, or either failed. Comes once for each that was taken.
+    Settled {
         /// Which.
-        request: RequestId,
+        item: ItemId,
         /// How.
         result: Reply,
     },
     /// How the connection is doing now.
     State(State),
-}
-
-/// A packet ready to go.
-#[derive(Clone, Debug)]
-pub(super) struct Parcel {
-    pub(super) message: Message,
-    /// The request that waits for its reply.
-    pub(super) request: Option<RequestId>,
 }
 
 /// What carriers need of the connection: its options and terms, and the way out.

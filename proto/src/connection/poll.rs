@@ -1,14 +1,13 @@
 //! Long-poll: one GET held by the server, and one POST at a time.
 
-use super::output::{Body, Desk, ExchangeId, Method, Output, Parcel, Path};
-use super::pending::RequestId;
+use super::outbox::{ItemId, Wants};
+use super::output::{Body, Desk, ExchangeId, Method, Output, Path};
 use crate::codec::Form;
 use crate::message::Message;
 use crate::packet::Packet;
 use crate::session::Transport;
 use crate::time::Instant;
 use bytes::Bytes;
-use std::collections::VecDeque;
 use std::time::Duration;
 
 const POST_TIMEOUT: Duration = Duration::from_secs(15);
@@ -22,8 +21,6 @@ const PAUSE: Duration = Duration::from_millis(500);
 pub(super) struct Poll {
     pub(super) path: Path,
     exchanges: Vec<Exchange>,
-    queue: VecDeque<Parcel>,
-    queued_bytes: usize,
     begun: bool,
     polled_at: Instant,
     pause_until: Option<Instant>,
@@ -48,7 +45,8 @@ enum Takeover {
 pub(super) struct Exchange {
     pub(super) id: ExchangeId,
     pub(super) kind: Kind,
-    pub(super) parcels: Vec<Parcel>,
+    /// What was posted.
+    pub(super) items: Vec<ItemId>,
     deadline: Instant,
 }
 
@@ -60,7 +58,7 @@ pub(super) enum Kind {
     /// What others wait behind.
     Post,
     /// Sente's POST answers with the reply itself. It may take its time, so nobody waits behind it.
-    SenteRequest(RequestId),
+    SenteRequest(ItemId),
 }
 
 impl Poll {
@@ -68,8 +66,6 @@ impl Poll {
         let mut poll = Self {
             path: desk.new_path(Transport::Poll),
             exchanges: Vec::new(),
-            queue: VecDeque::new(),
-            queued_bytes: 0,
             begun: false,
             polled_at: now,
             pause_until: None,
@@ -91,32 +87,6 @@ impl Poll {
         self.begun = true;
         self.received = received;
         self.poll(desk, now);
-    }
-
-    pub(super) fn send(&mut self, desk: &mut Desk, now: Instant, parcel: Parcel) {
-        self.queued_bytes += parcel.message.len();
-        self.queue.push_back(parcel);
-        self.pump(desk, now);
-    }
-
-    /// Whether another packet of so many bytes may wait.
-    pub(super) fn has_room(&self, desk: &Desk, bytes: usize) -> bool {
-        let fits = self.queued_bytes.saturating_add(bytes) <= desk.config.max_queue_bytes;
-        fits && self.queue.len() < desk.config.max_queue
-    }
-
-    /// Takes back what has certainly not reached the server.
-    pub(super) fn drain(&mut self) -> VecDeque<Parcel> {
-        self.queued_bytes = 0;
-        std::mem::take(&mut self.queue)
-    }
-
-    /// What was posted was not handled, and goes first when it is sent again.
-    pub(super) fn give_back(&mut self, parcels: Vec<Parcel>) {
-        for parcel in parcels.into_iter().rev() {
-            self.queued_bytes += parcel.message.len();
-            self.queue.push_front(parcel);
-        }
     }
 
     /// Forgets every request that is on its way.
@@ -174,7 +144,6 @@ impl Poll {
         if !self.is_polling() {
             self.poll(desk, now);
         }
-        self.pump(desk, now);
     }
 
     // Time.
@@ -193,7 +162,34 @@ impl Poll {
         }
     }
 
-    // The rest is private, but for `pump`.
+    // Posting.
+
+    /// Whether a POST may begin.
+    pub(super) fn may_post(&self) -> bool {
+        self.begun && self.takeover == Takeover::No && !self.is_posting()
+    }
+
+    /// Posts what was taken from the outbox.
+    pub(super) fn post(&mut self, desk: &mut Desk, now: Instant, batch: Vec<(ItemId, Message, Wants)>) {
+        if desk.terms.session.is_none() {
+            return batch.into_iter().for_each(|item| self.post_to_sente(desk, now, &item));
+        }
+        let items = batch.iter().map(|(id, ..)| *id).collect();
+        let messages: Vec<_> = batch.into_iter().map(|(_, message, _)| message).collect();
+        let all = desk.config.codec.concat(&messages);
+        let id = desk.exchange(Method::Post, &[], Some(body(desk, &all)));
+        self.note(id, Kind::Post, items, now + POST_TIMEOUT);
+    }
+
+    /// Posts what is no item.
+    pub(super) fn post_aside(&mut self, desk: &mut Desk, now: Instant, message: &Message) {
+        let (extra, body) =
+            if desk.terms.session.is_some() { (&[][..], body(desk, message)) } else { sente_body(desk, message) };
+        let id = desk.exchange(Method::Post, extra, Some(body));
+        self.note(id, Kind::Post, Vec::new(), now + POST_TIMEOUT);
+    }
+
+    // The rest is private.
 
     fn is_polling(&self) -> bool {
         self.exchanges.iter().any(|exchange| exchange.kind == Kind::Poll)
@@ -217,46 +213,15 @@ impl Poll {
         self.note(id, Kind::Poll, Vec::new(), now + desk.terms.poll + SLACK);
     }
 
-    /// Posts what waits, as far as it may.
-    pub(super) fn pump(&mut self, desk: &mut Desk, now: Instant) {
-        while self.begun && self.takeover == Takeover::No && !self.queue.is_empty() && !self.is_posting() {
-            if desk.terms.session.is_some() { self.post_batch(desk, now) } else { self.post_to_sente(desk, now) }
-        }
-    }
-
-    /// In order, as many as the server takes at once, and at least one.
-    fn post_batch(&mut self, desk: &mut Desk, now: Instant) {
-        let mut parcels = Vec::new();
-        let mut bytes = 0;
-        while let Some(next) = self.queue.front() {
-            bytes += next.message.len() + 1;
-            if !parcels.is_empty() && bytes > desk.terms.max_message {
-                break;
-            }
-            parcels.extend(self.pop());
-        }
-        let messages: Vec<_> = parcels.iter().map(|parcel| parcel.message.clone()).collect();
-        let all = desk.config.codec.concat(&messages);
-        let id = desk.exchange(Method::Post, &[], Some(body(desk, &all)));
-        self.note(id, Kind::Post, parcels, now + POST_TIMEOUT);
-    }
-
-    fn post_to_sente(&mut self, desk: &mut Desk, now: Instant) {
-        let Some(parcel) = self.pop() else { return };
-        let kind = parcel.request.map_or(Kind::Post, Kind::SenteRequest);
-        let (extra, body) = sente_body(desk, &parcel.message);
+    fn post_to_sente(&mut self, desk: &mut Desk, now: Instant, (item, message, wants): &(ItemId, Message, Wants)) {
+        let kind = if *wants == Wants::Reply { Kind::SenteRequest(*item) } else { Kind::Post };
+        let (extra, body) = sente_body(desk, message);
         let id = desk.exchange(Method::Post, extra, Some(body));
-        self.note(id, kind, vec![parcel], now + desk.terms.poll + SLACK);
+        self.note(id, kind, vec![*item], now + desk.terms.poll + SLACK);
     }
 
-    fn pop(&mut self) -> Option<Parcel> {
-        let parcel = self.queue.pop_front()?;
-        self.queued_bytes -= parcel.message.len();
-        Some(parcel)
-    }
-
-    fn note(&mut self, id: ExchangeId, kind: Kind, parcels: Vec<Parcel>, deadline: Instant) {
-        self.exchanges.push(Exchange { id, kind, parcels, deadline });
+    fn note(&mut self, id: ExchangeId, kind: Kind, items: Vec<ItemId>, deadline: Instant) {
+        self.exchanges.push(Exchange { id, kind, items, deadline });
     }
 }
 

@@ -6,35 +6,35 @@ use std::sync::Arc;
 use std::time::Duration;
 use tsugi_proto::codec::{Codec, Json};
 use tsugi_proto::connection::{
-    Config, Connection, ExchangeId, Method, Outcome, Output, Page, Path, Paths, Reason, Reply, Request, RequestError,
-    RequestId, SendError, State, Verdict, backoff,
+    Config, Connection, ExchangeId, ItemId, Method, Outcome, Output, Page, Path, Paths, Reason, Reply, Request,
+    RequestError, SEND_TIMEOUT, SendError, State, Verdict, WhileDown, backoff,
 };
 use tsugi_proto::session::Transport;
 use tsugi_proto::{Close, CloseCode, Event, Instant, Message, Value};
 
-const HANDSHAKE: &str = r#"[["chsk/handshake",["ann",null,null,{"tsugi":1}]],null]"#;
+pub(crate) const HANDSHAKE: &str = r#"[["chsk/handshake",["ann",null,null,{"tsugi":1}]],null]"#;
 const SENTE: &str = r#"[["chsk/handshake",["ann",null,null]],null]"#;
-const NEW: &str = r#"[["chsk/welcome",{"session":"s","outcome":"new","next":1}],null]"#;
+pub(crate) const NEW: &str = r#"[["chsk/welcome",{"session":"s","outcome":"new","next":1}],null]"#;
 const RESUMED: &str = r#"[["chsk/welcome",{"session":"s","outcome":"resumed"}],null]"#;
 const TAKEN: &str = r#"["chsk/dummy-cb-200",null]"#;
 const NOTHING: &str = "[[],null]";
 
 /// A connection, a clock, and the network's end of everything it asked for.
-struct World {
-    connection: Connection,
+pub(crate) struct World {
+    pub(crate) connection: Connection,
     millis: u64,
     sockets: Vec<Socket>,
     requests: VecDeque<(ExchangeId, Request)>,
     /// Every request there ever was.
     asked: usize,
     told: Vec<String>,
-    replies: Vec<(RequestId, Reply)>,
+    settled: Vec<(ItemId, Reply)>,
 }
 
-struct Socket {
+pub(crate) struct Socket {
     path: Path,
     query: Vec<(String, String)>,
-    sent: Vec<String>,
+    pub(crate) sent: Vec<String>,
     closed: Option<Close>,
 }
 
@@ -42,21 +42,21 @@ fn json() -> Arc<dyn Codec> {
     Arc::new(Json::default())
 }
 
-fn event(id: &str, data: i64) -> Event {
+pub(crate) fn event(id: &str, data: i64) -> Event {
     Event::new(id, &data).unwrap()
 }
 
-fn secs(seconds: u64) -> Duration {
+pub(crate) fn secs(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
 
 impl World {
-    fn new(change: impl FnOnce(&mut Config)) -> Self {
+    pub(crate) fn new(change: impl FnOnce(&mut Config)) -> Self {
         Self::with_dice(0.5, change)
     }
 
-    fn with_dice(random: f64, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = Config::new(json(), "c").unwrap();
+    pub(crate) fn with_dice(random: f64, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = Config::new(json(), "c", [0xab; 16]).unwrap();
         change(&mut config);
         let mut world = Self {
             connection: Connection::new(config, move || random),
@@ -65,39 +65,39 @@ impl World {
             requests: VecDeque::new(),
             asked: 0,
             told: Vec::new(),
-            replies: Vec::new(),
+            settled: Vec::new(),
         };
         world.act(Connection::open);
         world
     }
 
-    fn start() -> Self {
+    pub(crate) fn start() -> Self {
         Self::new(|_| {})
     }
 
-    fn websocket_only() -> Self {
+    pub(crate) fn websocket_only() -> Self {
         Self::new(|config| config.paths = Paths::WebSocket)
     }
 
-    fn open() -> Self {
+    pub(crate) fn open() -> Self {
         let mut world = Self::start();
         world.opens(NEW);
         world
     }
 
     /// Polling because the upgrade was refused, with a poll outstanding.
-    fn polling() -> Self {
+    pub(crate) fn polling() -> Self {
         let mut world = Self::start();
         world.ends(1006);
         world.begins_polling(NEW);
         world
     }
 
-    fn now(&self) -> Instant {
+    pub(crate) fn now(&self) -> Instant {
         Instant::after_origin(Duration::from_millis(self.millis))
     }
 
-    fn act<T>(&mut self, act: impl FnOnce(&mut Connection, Instant) -> T) -> T {
+    pub(crate) fn act<T>(&mut self, act: impl FnOnce(&mut Connection, Instant) -> T) -> T {
         let now = self.now();
         let result = act(&mut self.connection, now);
         while let Some(output) = self.connection.poll() {
@@ -106,7 +106,7 @@ impl World {
         result
     }
 
-    fn take(&mut self, output: Output) {
+    pub(crate) fn take(&mut self, output: Output) {
         match output {
             Output::Connect { path, query } => {
                 self.sockets.push(Socket { path, query, sent: Vec::new(), closed: None });
@@ -129,14 +129,13 @@ impl World {
             Output::Event(event) => self.told.push(format!("{} {:?}", event.id, event.data.unwrap())),
             Output::Gap(gap) => self.told.push(format!("gap {}-{:?} {:?}", gap.from, gap.to, gap.why)),
             Output::BadEvent(value) => self.told.push(format!("bad {value:?}")),
-            Output::Refused { status } => self.told.push(format!("refused {status}")),
-            Output::Reply { request, result } => self.replies.push((request, result)),
+            Output::Settled { item, result } => self.settled.push((item, result)),
             Output::State(state) => self.told.push(name(&state)),
         }
     }
 
     /// Time passes, and every timer has its moment.
-    fn pass(&mut self, millis: u64) {
+    pub(crate) fn pass(&mut self, millis: u64) {
         let until = self.millis + millis;
         while let Some(due) = self.connection.poll_timeout() {
             let due = u64::try_from(due.since_origin().as_nanos().div_ceil(1_000_000)).unwrap();
@@ -154,63 +153,63 @@ impl World {
 
     // The network's end.
 
-    fn socket(&mut self) -> &mut Socket {
+    pub(crate) fn socket(&mut self) -> &mut Socket {
         self.sockets.last_mut().unwrap()
     }
 
-    fn says(&mut self, texts: &[&str]) {
+    pub(crate) fn says(&mut self, texts: &[&str]) {
         let path = self.socket().path;
         for text in texts {
             self.act(|connection, now| connection.handle_message(now, path, &Message::text(*text)));
         }
     }
 
-    fn ends(&mut self, code: u16) {
+    pub(crate) fn ends(&mut self, code: u16) {
         let path = self.socket().path;
         let close = (code != 1006).then(|| Close::because(CloseCode::received(code), "why"));
         self.act(|connection, now| connection.handle_closed(now, path, close));
     }
 
-    fn opens(&mut self, welcome: &str) {
+    pub(crate) fn opens(&mut self, welcome: &str) {
         self.says(&[HANDSHAKE, welcome]);
     }
 
-    fn open_request(&self, method: Method) -> Option<&Request> {
+    pub(crate) fn open_request(&self, method: Method) -> Option<&Request> {
         self.requests.iter().map(|(_, request)| request).find(|request| request.method == method)
     }
 
-    fn body(&self) -> String {
+    pub(crate) fn body(&self) -> String {
         String::from_utf8(self.open_request(Method::Post).unwrap().body.to_vec()).unwrap()
     }
 
-    fn take_request(&mut self, method: Method) -> ExchangeId {
+    pub(crate) fn take_request(&mut self, method: Method) -> ExchangeId {
         let index = self.requests.iter().position(|(_, request)| request.method == method);
         self.requests.remove(index.expect("no such request")).unwrap().0
     }
 
-    fn answers(&mut self, method: Method, body: &str) {
+    pub(crate) fn answers(&mut self, method: Method, body: &str) {
         let id = self.take_request(method);
         let body = Bytes::copy_from_slice(body.as_bytes());
         self.act(|connection, now| connection.handle_response(now, id, 200, body, None));
     }
 
-    fn status(&mut self, method: Method, status: u16, retry_after: Option<Duration>) {
+    pub(crate) fn status(&mut self, method: Method, status: u16, retry_after: Option<Duration>) {
         let id = self.take_request(method);
         self.act(|connection, now| connection.handle_response(now, id, status, Bytes::new(), retry_after));
     }
 
-    fn fails(&mut self, method: Method) {
+    pub(crate) fn fails(&mut self, method: Method) {
         let id = self.take_request(method);
         self.act(|connection, now| connection.handle_failure(now, id, "cut"));
     }
 
-    fn begins_polling(&mut self, welcome: &str) {
+    pub(crate) fn begins_polling(&mut self, welcome: &str) {
         self.answers(Method::Get, HANDSHAKE);
         self.answers(Method::Post, welcome);
     }
 
     /// Time passes, and the server answers held polls as it should.
-    fn hold(&mut self, millis: u64) {
+    pub(crate) fn hold(&mut self, millis: u64) {
         for _ in 0..millis / 1_000 {
             self.pass(1_000);
             if self.open_request(Method::Get).is_some() {
@@ -221,19 +220,19 @@ impl World {
 
     // The application's end.
 
-    fn send(&mut self, id: &str, data: i64) -> Result<(), SendError> {
-        self.act(|connection, now| connection.send(now, &event(id, data)))
+    pub(crate) fn send(&mut self, id: &str, data: i64) -> Result<ItemId, SendError> {
+        self.act(|connection, now| connection.send(now, &event(id, data), SEND_TIMEOUT))
     }
 
-    fn request(&mut self, id: &str, data: i64, seconds: u64) -> RequestId {
+    pub(crate) fn request(&mut self, id: &str, data: i64, seconds: u64) -> ItemId {
         self.act(|connection, now| connection.request(now, &event(id, data), secs(seconds))).unwrap()
     }
 
-    fn state(&self) -> String {
+    pub(crate) fn state(&self) -> String {
         name(self.connection.state())
     }
 
-    fn wait(&self) -> Duration {
+    pub(crate) fn wait(&self) -> Duration {
         match self.connection.state() {
             State::Waiting { until, .. } => until.since(self.now()),
             state => panic!("{state:?}"),
@@ -241,21 +240,33 @@ impl World {
     }
 
     /// Until the next attempt begins, and no longer: it would be given up after 3 s.
-    fn wait_out(&mut self) {
+    pub(crate) fn wait_out(&mut self) {
         let wait = self.wait();
         self.pass(u64::try_from(wait.as_millis()).unwrap());
     }
 
-    fn reply(&self, request: RequestId) -> &Reply {
-        let mut replies = self.replies.iter().filter(|(id, _)| *id == request);
+    pub(crate) fn reply(&self, request: ItemId) -> &Reply {
+        let mut replies = self.settled.iter().filter(|(id, _)| *id == request);
         let reply = replies.next().expect("not settled");
         assert!(replies.next().is_none(), "settled twice");
         &reply.1
     }
 
-    fn no_reply(&self, request: RequestId) -> bool {
-        self.replies.iter().all(|(id, _)| *id != request)
+    pub(crate) fn no_reply(&self, request: ItemId) -> bool {
+        self.settled.iter().all(|(id, _)| *id != request)
     }
+}
+
+/// What a client says that had a session, so many items of it, and sent so many of its own.
+pub(crate) fn hello(received: u64, sent: u64) -> String {
+    let outbox = "ab".repeat(16);
+    format!(r#"[["chsk/hello",{{"session":"s","received":{received},"outbox":"{outbox}","sent":{sent}}}],null]"#)
+}
+
+/// A welcome that names how far the server is with the outbox.
+pub(crate) fn welcome(outcome: &str, taken: u64, handled: u64) -> String {
+    let counts = format!(r#""next":1,"taken":{taken},"handled":{handled}"#);
+    format!(r#"[["chsk/welcome",{{"session":"s","outcome":"{outcome}",{counts}}}],null]"#)
 }
 
 fn name(state: &State) -> String {
@@ -274,7 +285,7 @@ fn name(state: &State) -> String {
 fn it_asks_for_the_extension_and_says_hello_only_after_the_handshake() {
     let mut connection = Connection::new(
         {
-            let mut config = Config::new(json(), "c").unwrap();
+            let mut config = Config::new(json(), "c", [0xab; 16]).unwrap();
             config.params = vec![("room".to_owned(), "a b".to_owned())];
             config
         },
@@ -290,7 +301,10 @@ fn it_asks_for_the_extension_and_says_hello_only_after_the_handshake() {
     assert_eq!(world.socket().query, asked);
     assert!(world.socket().sent.is_empty());
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"received":0,"csrf":"tok"}],null]"#]);
+    assert_eq!(
+        world.socket().sent,
+        [r#"[["chsk/hello",{"received":0,"outbox":"abababababababababababababababab","sent":0,"csrf":"tok"}],null]"#]
+    );
     assert_eq!(world.state(), "connecting WebSocket");
     world.says(&[NEW]);
     let State::Open(open) = world.connection.state() else { panic!() };
@@ -548,19 +562,23 @@ fn it_resumes_its_session_by_name_and_requests_that_wait_are_still_answered() {
     world.ends(1006);
     world.pass(250);
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":0}],null]"#]);
-    world.says(&[RESUMED, r#"["late",1]"#]);
+    assert_eq!(world.socket().sent, [hello(0, 1)]);
+    world.says(&[&welcome("resumed", 1, 0), r#"["late",1]"#]);
+    assert_eq!(world.socket().sent.len(), 1, "what the server has is not sent again");
     assert_eq!(*world.reply(request), Ok(Value::string("late")));
 }
 
 #[test]
-fn a_new_session_fails_the_requests_that_wait() {
-    let mut world = World::open();
+fn plain_sente_has_no_sessions_so_a_loss_fails_what_was_sent_and_nothing_else() {
+    let mut world = World::start();
+    world.says(&[SENTE]);
     let request = world.request("a/b", 1, 60);
     world.ends(1006);
-    world.pass(250);
-    world.opens(NEW);
     assert_eq!(*world.reply(request), Err(RequestError::Disconnected));
+    world.send("a/c", 2).unwrap();
+    world.pass(250);
+    world.says(&[SENTE]);
+    assert_eq!(world.socket().sent, [r#"[["a/c",2],null]"#]);
 }
 
 #[test]
@@ -598,7 +616,7 @@ fn reconnecting_never_makes_two_connections_of_one() {
     }
     assert_eq!(world.sockets.iter().filter(|socket| socket.closed.is_none()).count(), 1);
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":0}],null]"#]);
+    assert_eq!(world.socket().sent, [hello(0, 0)]);
 }
 
 #[test]
@@ -644,7 +662,7 @@ fn the_slot_is_looked_at_first_for_a_reply_may_look_like_anything() {
     world.says(&[r#"["chsk/ws-ping",1]"#]);
     assert_eq!(*world.reply(request), Ok(Value::string("chsk/ws-ping")));
     world.says(&[r#"["again",1]"#]);
-    assert_eq!(world.replies.len(), 1, "a second reply is nobody's");
+    assert_eq!(world.settled.len(), 1, "a second reply is nobody's");
 }
 
 #[test]
@@ -660,23 +678,25 @@ fn a_failure_of_the_server_keeps_its_code() {
 #[test]
 fn what_cannot_be_sent_is_refused_by_name() {
     let mut world = World::new(|config| {
-        config.max_pending = 2;
-        config.max_queue = 3;
+        config.while_down = WhileDown::Refuse;
+        config.max_queue = 2;
+        config.max_queue_bytes = 60;
     });
     assert_eq!(world.send("a/b", 1), Err(SendError::Disconnected));
     world.says(&[r#"[["chsk/handshake",[null,null,null,{"tsugi":1,"max-message":40}]],null]"#, NEW]);
     assert_eq!(world.send("chsk/x", 1), Err(SendError::Reserved));
-    let long = Event::new("a/b", &"x".repeat(40)).unwrap();
-    let too_large = world.act(|connection, now| connection.send(now, &long));
-    assert_eq!(too_large, Err(SendError::TooLarge { size: 57, limit: 40 }));
+    let too_large = world.act(|connection, now| connection.send(now, &long(40), SEND_TIMEOUT));
+    assert_eq!(too_large, Err(SendError::TooLarge { size: 55, limit: 40 }));
+    world.act(|connection, now| connection.send(now, &long(20), SEND_TIMEOUT)).unwrap();
+    let too_much = world.act(|connection, now| connection.send(now, &long(20), SEND_TIMEOUT));
+    assert_eq!(too_much, Err(SendError::QueueFull));
     world.request("a/b", 1, 10);
-    world.request("a/b", 1, 10);
-    let more = world.act(|connection, now| connection.request(now, &event("a/b", 1), secs(1)));
-    assert_eq!(more, Err(SendError::TooManyRequests));
-    // A driver that does not take what there is to send.
-    let now = world.now();
-    let full: Vec<_> = (0..4).map(|n| world.connection.send(now, &event("a/b", n))).collect();
-    assert_eq!(full, [Ok(()), Ok(()), Ok(()), Err(SendError::QueueFull)]);
+    let too_many = world.act(|connection, now| connection.request(now, &event("a/b", 1), secs(1)));
+    assert_eq!(too_many, Err(SendError::QueueFull));
+}
+
+pub(crate) fn long(characters: usize) -> Event {
+    Event::new("a/b", &"x".repeat(characters)).unwrap()
 }
 
 #[test]
@@ -738,14 +758,14 @@ fn packets_share_a_post_one_at_a_time_with_the_session_in_a_header_only() {
     for n in 1..=3 {
         world.send("a/b", n).unwrap();
     }
-    assert_eq!(world.body(), r#"[["a/b",1],null]"#);
+    assert_eq!(world.body(), r#"[["a/b",1],-1]"#);
     let request = world.open_request(Method::Post).unwrap();
     assert!(request.headers.contains(&("Tsugi-Session", "s".to_owned())));
     assert!(request.headers.contains(&("Content-Type", "application/json".to_owned())));
     assert!(request.query.iter().all(|(_, value)| value != "s"));
     assert_eq!(world.requests.len(), 2, "one poll, one POST");
     world.answers(Method::Post, TAKEN);
-    assert_eq!(world.body(), "[[\"a/b\",2],null]\n[[\"a/b\",3],null]");
+    assert_eq!(world.body(), "[[\"a/b\",2],-2]\n[[\"a/b\",3],-3]");
 }
 
 #[test]
@@ -781,10 +801,9 @@ fn after_a_409_it_shakes_hands_again_and_sends_again_what_was_not_handled() {
     assert!(world.requests.is_empty(), "the poll was given up");
     world.pass(250);
     world.begins_polling(NEW);
-    assert_eq!(world.body(), r#"[["a/b",1],null]"#);
+    assert_eq!(world.body(), "[[\"a/b\",1],-1]\n[[\"a/c\",2],2]");
     world.answers(Method::Post, TAKEN);
-    assert_eq!(world.body(), r#"[["a/c",2],1]"#);
-    world.answers(Method::Get, r#"["done",1]"#);
+    world.answers(Method::Get, r#"["done",2]"#);
     assert_eq!(*world.reply(request), Ok(Value::string("done")));
 }
 
@@ -793,11 +812,11 @@ fn a_post_that_the_server_refuses_is_told_and_the_next_goes_on() {
     for status in [400, 413] {
         let mut world = World::polling();
         let request = world.request("a/b", 1, 10);
-        world.send("a/c", 2).unwrap();
+        let second = world.send("a/c", 2).unwrap();
         world.status(Method::Post, status, None);
         assert_eq!(*world.reply(request), Err(RequestError::Refused(status)));
         world.status(Method::Post, status, None);
-        assert_eq!(*world.told.last().unwrap(), format!("refused {status}"));
+        assert_eq!(*world.reply(second), Err(RequestError::Refused(status)));
         assert_eq!(world.state(), "open Poll");
     }
 }
@@ -860,14 +879,17 @@ fn climbing_waits_for_the_post_says_hello_and_gives_the_last_poll_up() {
     world.send("a/b", 2).unwrap();
     world.answers(Method::Get, r#"[["chsk/from",1],null][[["s/x",1]],null]"#);
     world.answers(Method::Post, TAKEN);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":1}],null]"#]);
+    assert_eq!(world.socket().sent, [hello(1, 1)]);
     assert!(world.requests.is_empty(), "what the last poll would bring comes again");
     world.send("a/b", 3).unwrap();
     assert_eq!(world.state(), "open Poll");
-    world.says(&[r#"[["chsk/welcome",{"session":"s","outcome":"resumed","next":2}],null]"#, r#"[[["s/y",2]],null]"#]);
+    world.says(&[
+        r#"[["chsk/welcome",{"session":"s","outcome":"resumed","next":2,"taken":1}],null]"#,
+        r#"[[["s/y",2]],null]"#,
+    ]);
     let told = world.told[world.told.len() - 3..].join(", ");
     assert_eq!(told, "s/x Integer(1), open WebSocket, s/y Integer(2)");
-    assert_eq!(world.socket().sent[1..], [r#"[["a/b",2],null]"#, r#"[["a/b",3],null]"#]);
+    assert_eq!(world.socket().sent[1..], [r#"[["a/b",2],-2]"#, r#"[["a/b",3],-3]"#]);
 }
 
 #[test]
@@ -907,7 +929,7 @@ fn what_comes_again_is_not_told_again() {
     world.ends(1006);
     world.pass(1_000);
     world.says(&[HANDSHAKE]);
-    assert_eq!(world.socket().sent, [r#"[["chsk/hello",{"session":"s","received":2}],null]"#]);
+    assert_eq!(world.socket().sent, [hello(2, 0)]);
     world.says(&[r#"[["chsk/welcome",{"session":"s","outcome":"resumed","next":2}],null]"#]);
     world.says(&[r#"[[["s/x",2],["s/x",3]],null]"#]);
     assert_eq!(world.told.last().unwrap(), "s/x Integer(3)");
@@ -990,7 +1012,7 @@ fn a_websocket_that_fails_after_hello_leaves_polling_as_it_was() {
     assert!(world.open_request(Method::Post).is_none(), "nothing is posted while it is handed over");
     world.ends(1006);
     assert_eq!(world.state(), "open Poll");
-    assert_eq!(world.body(), r#"[["a/b",1],null]"#);
+    assert_eq!(world.body(), r#"[["a/b",1],-1]"#);
     world.answers(Method::Get, r#"[[["s/x",1]],null]"#);
     assert!(world.told.last().unwrap().starts_with("s/x"));
     assert!(world.open_request(Method::Get).is_some());

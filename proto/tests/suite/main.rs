@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, reason = "tests; clippy.toml excepts only what stands in a #[test] function")]
 
 mod codecs;
+mod connection_outbox;
 mod connection_rules;
 mod edn_literals;
 mod gzip;
