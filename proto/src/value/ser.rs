@@ -2,7 +2,9 @@
 
 use super::Value;
 use serde::ser::{self, Serialize, SerializeMap, SerializeSeq};
+use std::cell::RefCell;
 use std::fmt::Display;
+use std::sync::Arc;
 use thiserror::Error;
 
 /// Why a type has no [`Value`], or a [`Value`] does not fit a type. The text says what.
@@ -27,7 +29,7 @@ impl serde::de::Error for ValueError {
 /// # Errors
 /// When `data`'s own `Serialize` fails.
 pub fn to_value<T: Serialize + ?Sized>(data: &T) -> Result<Value, ValueError> {
-    data.serialize(Serializer)
+    data.serialize(Serializer(&Names::default()))
 }
 
 /// The kinds of value that serde's data model lacks travel as newtype structs of these names. Our own serializer and
@@ -118,18 +120,40 @@ pub(crate) fn parse_uuid(text: &str) -> Option<[u8; 16]> {
     Some(bytes)
 }
 
-struct Serializer;
+/// Names of fields and variants that came before, so that rows of one type share theirs.
+#[derive(Default)]
+struct Names(RefCell<Vec<(&'static str, Arc<str>)>>);
 
-impl ser::Serializer for Serializer {
+impl Names {
+    /// So many are looked through faster than a name is copied.
+    const MOST: usize = 32;
+
+    fn keyword(&self, name: &'static str) -> Value {
+        let mut known = self.0.borrow_mut();
+        if let Some((_, shared)) = known.iter().find(|(other, _)| std::ptr::eq(*other, name)) {
+            return Value::Keyword(Arc::clone(shared));
+        }
+        let shared: Arc<str> = name.into();
+        if known.len() < Self::MOST {
+            known.push((name, Arc::clone(&shared)));
+        }
+        Value::Keyword(shared)
+    }
+}
+
+#[derive(Clone, Copy)]
+struct Serializer<'n>(&'n Names);
+
+impl<'n> ser::Serializer for Serializer<'n> {
     type Ok = Value;
     type Error = ValueError;
-    type SerializeSeq = Elements;
-    type SerializeTuple = Elements;
-    type SerializeTupleStruct = Elements;
-    type SerializeTupleVariant = Elements;
-    type SerializeMap = Entries;
-    type SerializeStruct = Entries;
-    type SerializeStructVariant = Entries;
+    type SerializeSeq = Elements<'n>;
+    type SerializeTuple = Elements<'n>;
+    type SerializeTupleStruct = Elements<'n>;
+    type SerializeTupleVariant = Elements<'n>;
+    type SerializeMap = Entries<'n>;
+    type SerializeStruct = Entries<'n>;
+    type SerializeStructVariant = Entries<'n>;
 
     fn serialize_bool(self, v: bool) -> Result<Value, ValueError> {
         Ok(Value::Boolean(v))
@@ -193,7 +217,7 @@ impl ser::Serializer for Serializer {
         Ok(Value::Nil)
     }
     fn serialize_unit_variant(self, _: &'static str, _: u32, variant: &'static str) -> Result<Value, ValueError> {
-        Ok(Value::keyword(variant))
+        Ok(self.0.keyword(variant))
     }
     fn serialize_newtype_struct<T: Serialize + ?Sized>(self, name: &'static str, v: &T) -> Result<Value, ValueError> {
         let inner = v.serialize(self)?;
@@ -209,16 +233,16 @@ impl ser::Serializer for Serializer {
         variant: &'static str,
         value: &T,
     ) -> Result<Value, ValueError> {
-        Ok(one_entry(variant, value.serialize(self)?))
+        Ok(one_entry(self.0.keyword(variant), value.serialize(self)?))
     }
-    fn serialize_seq(self, len: Option<usize>) -> Result<Elements, ValueError> {
+    fn serialize_seq(self, len: Option<usize>) -> Result<Elements<'n>, ValueError> {
         // The length is a hint from outside; a wrong one must cost nothing.
-        Ok(Elements { variant: None, elements: Vec::with_capacity(len.unwrap_or(0).min(1024)) })
+        Ok(Elements { names: self.0, variant: None, elements: Vec::with_capacity(len.unwrap_or(0).min(1024)) })
     }
-    fn serialize_tuple(self, len: usize) -> Result<Elements, ValueError> {
+    fn serialize_tuple(self, len: usize) -> Result<Elements<'n>, ValueError> {
         self.serialize_seq(Some(len))
     }
-    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Elements, ValueError> {
+    fn serialize_tuple_struct(self, _: &'static str, len: usize) -> Result<Elements<'n>, ValueError> {
         self.serialize_seq(Some(len))
     }
     fn serialize_tuple_variant(
@@ -227,13 +251,13 @@ impl ser::Serializer for Serializer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Elements, ValueError> {
+    ) -> Result<Elements<'n>, ValueError> {
         Ok(Elements { variant: Some(variant), ..self.serialize_seq(Some(len))? })
     }
-    fn serialize_map(self, len: Option<usize>) -> Result<Entries, ValueError> {
-        Ok(Entries { variant: None, key: None, entries: Vec::with_capacity(len.unwrap_or(0).min(1024)) })
+    fn serialize_map(self, len: Option<usize>) -> Result<Entries<'n>, ValueError> {
+        Ok(Entries { names: self.0, variant: None, key: None, entries: Vec::with_capacity(len.unwrap_or(0).min(1024)) })
     }
-    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Entries, ValueError> {
+    fn serialize_struct(self, _: &'static str, len: usize) -> Result<Entries<'n>, ValueError> {
         self.serialize_map(Some(len))
     }
     fn serialize_struct_variant(
@@ -242,7 +266,7 @@ impl ser::Serializer for Serializer {
         _: u32,
         variant: &'static str,
         len: usize,
-    ) -> Result<Entries, ValueError> {
+    ) -> Result<Entries<'n>, ValueError> {
         Ok(Entries { variant: Some(variant), ..self.serialize_map(Some(len))? })
     }
 }
@@ -272,36 +296,37 @@ fn tagged(pair: Vec<Value>) -> Value {
     }
 }
 
-fn one_entry(variant: &str, value: Value) -> Value {
-    Value::Map(vec![(Value::keyword(variant), value)])
+fn one_entry(variant: Value, value: Value) -> Value {
+    Value::Map(vec![(variant, value)])
 }
 
-fn wrap(variant: Option<&str>, value: Value) -> Value {
+fn wrap(names: &Names, variant: Option<&'static str>, value: Value) -> Value {
     match variant {
-        Some(variant) => one_entry(variant, value),
+        Some(variant) => one_entry(names.keyword(variant), value),
         None => value,
     }
 }
 
-struct Elements {
+struct Elements<'n> {
+    names: &'n Names,
     variant: Option<&'static str>,
     elements: Vec<Value>,
 }
 
-impl SerializeSeq for Elements {
+impl SerializeSeq for Elements<'_> {
     type Ok = Value;
     type Error = ValueError;
 
     fn serialize_element<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
-        self.elements.push(value.serialize(Serializer)?);
+        self.elements.push(value.serialize(Serializer(self.names))?);
         Ok(())
     }
     fn end(self) -> Result<Value, ValueError> {
-        Ok(wrap(self.variant, Value::Vector(self.elements)))
+        Ok(wrap(self.names, self.variant, Value::Vector(self.elements)))
     }
 }
 
-impl ser::SerializeTuple for Elements {
+impl ser::SerializeTuple for Elements<'_> {
     type Ok = Value;
     type Error = ValueError;
 
@@ -313,7 +338,7 @@ impl ser::SerializeTuple for Elements {
     }
 }
 
-impl ser::SerializeTupleStruct for Elements {
+impl ser::SerializeTupleStruct for Elements<'_> {
     type Ok = Value;
     type Error = ValueError;
 
@@ -325,7 +350,7 @@ impl ser::SerializeTupleStruct for Elements {
     }
 }
 
-impl ser::SerializeTupleVariant for Elements {
+impl ser::SerializeTupleVariant for Elements<'_> {
     type Ok = Value;
     type Error = ValueError;
 
@@ -337,38 +362,39 @@ impl ser::SerializeTupleVariant for Elements {
     }
 }
 
-struct Entries {
+struct Entries<'n> {
+    names: &'n Names,
     variant: Option<&'static str>,
     key: Option<Value>,
     entries: Vec<(Value, Value)>,
 }
 
-impl Entries {
+impl Entries<'_> {
     fn field<T: Serialize + ?Sized>(&mut self, key: &'static str, value: &T) -> Result<(), ValueError> {
-        self.entries.push((Value::keyword(key), value.serialize(Serializer)?));
+        self.entries.push((self.names.keyword(key), value.serialize(Serializer(self.names))?));
         Ok(())
     }
 }
 
-impl SerializeMap for Entries {
+impl SerializeMap for Entries<'_> {
     type Ok = Value;
     type Error = ValueError;
 
     fn serialize_key<T: Serialize + ?Sized>(&mut self, key: &T) -> Result<(), ValueError> {
-        self.key = Some(key.serialize(Serializer)?);
+        self.key = Some(key.serialize(Serializer(self.names))?);
         Ok(())
     }
     fn serialize_value<T: Serialize + ?Sized>(&mut self, value: &T) -> Result<(), ValueError> {
         let key = self.key.take().ok_or_else(|| ValueError("a map's value came before its key".to_owned()))?;
-        self.entries.push((key, value.serialize(Serializer)?));
+        self.entries.push((key, value.serialize(Serializer(self.names))?));
         Ok(())
     }
     fn end(self) -> Result<Value, ValueError> {
-        Ok(wrap(self.variant, Value::Map(self.entries)))
+        Ok(wrap(self.names, self.variant, Value::Map(self.entries)))
     }
 }
 
-impl ser::SerializeStruct for Entries {
+impl ser::SerializeStruct for Entries<'_> {
     type Ok = Value;
     type Error = ValueError;
 
@@ -380,7 +406,7 @@ impl ser::SerializeStruct for Entries {
     }
 }
 
-impl ser::SerializeStructVariant for Entries {
+impl ser::SerializeStructVariant for Entries<'_> {
     type Ok = Value;
     type Error = ValueError;
 

@@ -36,6 +36,14 @@ struct Level {
     end: usize,
 }
 
+/// Where a value stands.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// As a map's key.
+    Key,
+    Value,
+}
+
 /// A key that may be referred to.
 #[derive(Clone, Copy)]
 pub(super) enum Key<'de> {
@@ -44,14 +52,6 @@ pub(super) enum Key<'de> {
 }
 
 impl<'de> Key<'de> {
-    fn of(token: &Token<'de>) -> Option<Self> {
-        match token {
-            Token::Keyword(Cow::Borrowed(name)) => Some(Self::Keyword(name)),
-            Token::String(Cow::Borrowed(text)) => Some(Self::String(text)),
-            _ => None,
-        }
-    }
-
     fn token(self) -> Token<'de> {
         match self {
             Self::Keyword(name) => Token::Keyword(Cow::Borrowed(name)),
@@ -77,7 +77,7 @@ impl<'de> Lexer<'de> {
 
     /// Whether the next value is a map's key.
     pub(super) fn at_key(&self) -> bool {
-        self.level.shape == Some(Shape::Map) && self.level.left.is_multiple_of(2)
+        self.place() == Place::Key
     }
 
     /// How many values the collection holds that was opened last.
@@ -85,75 +85,85 @@ impl<'de> Lexer<'de> {
         self.level.left
     }
 
+    fn place(&self) -> Place {
+        if self.level.shape == Some(Shape::Map) && self.level.left.is_multiple_of(2) {
+            Place::Key
+        } else {
+            Place::Value
+        }
+    }
+
+    #[cold]
     fn error(&self, what: What) -> DecodeError {
         DecodeError::Syntax { what, at: self.start }
     }
 
-    fn take(&mut self, length: usize) -> Result<&'de [u8], What> {
-        let end = self.at.checked_add(length).filter(|end| *end <= self.level.end).ok_or(CUT)?;
+    fn checked<T>(&self, read: Result<T, What>) -> Result<T, DecodeError> {
+        read.map_err(|what| self.error(what))
+    }
+
+    #[inline]
+    fn take(&mut self, length: usize) -> Result<&'de [u8], DecodeError> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.level.end).ok_or_else(|| self.error(CUT))?;
         let taken = &self.data[self.at..end];
         self.at = end;
         Ok(taken)
     }
 
     /// So many bytes as a big-endian integer.
-    fn unsigned(&mut self, length: usize) -> Result<u64, What> {
-        Ok(self.take(length)?.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte)))
+    #[inline]
+    fn unsigned(&mut self, length: usize) -> Result<u64, DecodeError> {
+        Ok(big_endian(self.take(length)?))
     }
 
     /// The same with a sign.
-    fn signed(&mut self, length: usize) -> Result<i64, What> {
+    fn signed(&mut self, length: usize) -> Result<i64, DecodeError> {
         let unused = 64 - 8 * length as u32;
         Ok((self.unsigned(length)? << unused).cast_signed() >> unused)
     }
 
-    fn length(&mut self, bytes: usize) -> Result<usize, What> {
-        usize::try_from(self.unsigned(bytes)?).map_err(|_| CUT)
+    fn length(&mut self, bytes: usize) -> Result<usize, DecodeError> {
+        usize::try_from(self.unsigned(bytes)?).map_err(|_| self.error(CUT))
     }
 
-    fn text(&mut self, length: usize) -> Result<Cow<'de, str>, What> {
-        utf8(self.take(length)?).map(Cow::Borrowed)
-    }
-
-    fn item(&mut self) -> Result<Item<'de>, What> {
-        let marker = Marker::from_u8(self.take(1)?[0]);
-        let token = match marker {
+    /// The next value, or the beginning of one; what it stands in has counted it.
+    fn item(&mut self, place: Place) -> Result<Token<'de>, DecodeError> {
+        Ok(match Marker::from_u8(self.take(1)?[0]) {
+            Marker::FixPos(value) => Token::Integer(value.into()),
+            Marker::FixNeg(value) => Token::Integer(value.into()),
             Marker::Null => Token::Nil,
             Marker::False => Token::Boolean(false),
             Marker::True => Token::Boolean(true),
+            Marker::FixStr(length) => self.string(length.into(), place)?,
+            Marker::Str8 => self.length(1).and_then(|length| self.string(length, place))?,
+            Marker::Str16 => self.length(2).and_then(|length| self.string(length, place))?,
+            Marker::Str32 => self.length(4).and_then(|length| self.string(length, place))?,
+            Marker::FixArray(length) => self.open(Shape::Vector, length.into())?,
+            Marker::Array16 => self.open_counted(Shape::Vector, 2)?,
+            Marker::Array32 => self.open_counted(Shape::Vector, 4)?,
+            Marker::FixMap(length) => self.open(Shape::Map, length.into())?,
+            Marker::Map16 => self.open_counted(Shape::Map, 2)?,
+            Marker::Map32 => self.open_counted(Shape::Map, 4)?,
             Marker::F32 => Token::Float(f64::from(f32::from_bits(self.unsigned(4)? as u32))),
             Marker::F64 => Token::Float(f64::from_bits(self.unsigned(8)?)),
-            Marker::FixStr(length) => Token::String(self.text(length.into())?),
-            Marker::Str8 => self.string(1)?,
-            Marker::Str16 => self.string(2)?,
-            Marker::Str32 => self.string(4)?,
             Marker::Bin8 => self.bytes(1)?,
             Marker::Bin16 => self.bytes(2)?,
             Marker::Bin32 => self.bytes(4)?,
-            Marker::FixArray(length) => return Ok(Item::Open(Shape::Vector, length.into())),
-            Marker::Array16 => return Ok(Item::Open(Shape::Vector, self.unsigned(2)?)),
-            Marker::Array32 => return Ok(Item::Open(Shape::Vector, self.unsigned(4)?)),
-            Marker::FixMap(length) => return Ok(Item::Open(Shape::Map, 2 * u64::from(length))),
-            Marker::Map16 => return Ok(Item::Open(Shape::Map, 2 * self.unsigned(2)?)),
-            Marker::Map32 => return Ok(Item::Open(Shape::Map, 2 * self.unsigned(4)?)),
-            Marker::FixExt1 => return self.extension(1),
-            Marker::FixExt2 => return self.extension(2),
-            Marker::FixExt4 => return self.extension(4),
-            Marker::FixExt8 => return self.extension(8),
-            Marker::FixExt16 => return self.extension(16),
-            Marker::Ext8 => return self.length(1).and_then(|length| self.extension(length)),
-            Marker::Ext16 => return self.length(2).and_then(|length| self.extension(length)),
-            Marker::Ext32 => return self.length(4).and_then(|length| self.extension(length)),
-            Marker::Reserved => return Err("a byte that MessagePack never uses"),
+            Marker::FixExt1 => self.extension(1, place)?,
+            Marker::FixExt2 => self.extension(2, place)?,
+            Marker::FixExt4 => self.extension(4, place)?,
+            Marker::FixExt8 => self.extension(8, place)?,
+            Marker::FixExt16 => self.extension(16, place)?,
+            Marker::Ext8 => self.length(1).and_then(|length| self.extension(length, place))?,
+            Marker::Ext16 => self.length(2).and_then(|length| self.extension(length, place))?,
+            Marker::Ext32 => self.length(4).and_then(|length| self.extension(length, place))?,
+            Marker::Reserved => return Err(self.error("a byte that MessagePack never uses")),
             number => self.integer(number)?,
-        };
-        Ok(Item::Scalar(token))
+        })
     }
 
-    fn integer(&mut self, marker: Marker) -> Result<Token<'de>, What> {
+    fn integer(&mut self, marker: Marker) -> Result<Token<'de>, DecodeError> {
         Ok(Token::Integer(match marker {
-            Marker::FixPos(value) => value.into(),
-            Marker::FixNeg(value) => value.into(),
             Marker::U8 => self.unsigned(1)?.cast_signed(),
             Marker::U16 => self.unsigned(2)?.cast_signed(),
             Marker::U32 => self.unsigned(4)?.cast_signed(),
@@ -165,79 +175,98 @@ impl<'de> Lexer<'de> {
                 let value = self.unsigned(8)?;
                 return Ok(i64::try_from(value).map_or_else(|_| big(value), Token::Integer));
             }
-            _ => return Err("an integer is missing"),
+            _ => return Err(self.error("an integer is missing")),
         }))
     }
 
-    fn string(&mut self, bytes: usize) -> Result<Token<'de>, What> {
-        let length = self.length(bytes)?;
-        self.text(length).map(Token::String)
+    fn string(&mut self, length: usize, place: Place) -> Result<Token<'de>, DecodeError> {
+        let content = self.take(length)?;
+        let text = self.checked(utf8(content))?;
+        self.learn(Key::String(text), place);
+        Ok(Token::String(Cow::Borrowed(text)))
     }
 
-    fn bytes(&mut self, bytes: usize) -> Result<Token<'de>, What> {
+    /// Lists what may be referred to from now on: keys that are written in full, those that were there before too.
+    fn learn(&mut self, key: Key<'de>, place: Place) {
+        if place == Place::Key && self.keys.len() < KEYS {
+            self.keys.push(key);
+        }
+    }
+
+    fn bytes(&mut self, bytes: usize) -> Result<Token<'de>, DecodeError> {
         let length = self.length(bytes)?;
         Ok(Token::Bytes(Cow::Borrowed(self.take(length)?)))
     }
 
     /// An extension whose content takes so many bytes; its type comes first.
-    fn extension(&mut self, length: usize) -> Result<Item<'de>, What> {
+    fn extension(&mut self, length: usize, place: Place) -> Result<Token<'de>, DecodeError> {
         let kind = self.take(1)?[0].cast_signed();
         if kind == extension::SET {
             return self.set(length);
         }
         let content = self.take(length)?;
-        let token = match kind {
-            extension::KEYWORD => Token::Keyword(utf8(content)?.into()),
-            extension::SYMBOL => Token::Symbol(utf8(content)?.into()),
-            extension::CHARACTER => Token::Character(character(utf8(content)?)?),
-            extension::RATIO => ratio(content)?,
-            extension::UUID => Token::Uuid(ser::parse_uuid(utf8(content)?).ok_or("a UUID that is not one")?),
-            extension::TIMESTAMP => Token::Instant(timestamp(content).ok_or("a timestamp that is not one")?),
-            extension::KEY => return self.reference(content),
+        Ok(match kind {
+            extension::KEYWORD => {
+                let name = self.checked(utf8(content))?;
+                self.learn(Key::Keyword(name), place);
+                Token::Keyword(Cow::Borrowed(name))
+            }
+            extension::SYMBOL => Token::Symbol(self.checked(utf8(content))?.into()),
+            extension::CHARACTER => Token::Character(self.checked(character(content))?),
+            extension::RATIO => self.checked(ratio(content))?,
+            extension::UUID => Token::Uuid(self.checked(uuid(content))?),
+            extension::TIMESTAMP => {
+                Token::Instant(self.checked(timestamp(content).ok_or("a timestamp that is not one"))?)
+            }
+            extension::KEY => self.reference(content, place)?,
             unknown => {
                 self.pending = Some(content);
                 Token::Tag(format!("{}{unknown}", extension::TAG).into())
             }
-        };
-        Ok(Item::Scalar(token))
+        })
     }
 
     /// A set: an array that fills its extension.
-    fn set(&mut self, length: usize) -> Result<Item<'de>, What> {
-        const NOT: What = "a set that is not an array";
-        let end = self.at.checked_add(length).filter(|end| *end <= self.level.end).ok_or(CUT)?;
-        if length == 0 {
-            return Err(NOT);
-        }
-        match self.item_of_set(end)? {
-            Item::Open(Shape::Vector, left) => Ok(Item::Set { left, end }),
-            _ => Err(NOT),
-        }
-    }
-
-    fn item_of_set(&mut self, end: usize) -> Result<Item<'de>, What> {
-        // Only the head of an array may stand here, so that this never becomes a recursion.
-        let is_array = matches!(self.data[self.at], 0x90..=0x9f | 0xdc | 0xdd);
+    fn set(&mut self, length: usize) -> Result<Token<'de>, DecodeError> {
+        let end = self.at.checked_add(length).filter(|end| *end <= self.level.end).ok_or_else(|| self.error(CUT))?;
         let outer = std::mem::replace(&mut self.level.end, end);
-        let item = if is_array { self.item() } else { Err("a set that is not an array") };
+        let head = self.take(1)?[0];
+        let left = match Marker::from_u8(head) {
+            Marker::FixArray(length) => length.into(),
+            Marker::Array16 => self.unsigned(2)?,
+            Marker::Array32 => self.unsigned(4)?,
+            _ => return Err(self.error("a set that is not an array")),
+        };
         self.level.end = outer;
-        item
+        let opened = self.open(Shape::Set, left)?;
+        self.level.end = end;
+        Ok(opened)
     }
 
-    fn reference(&mut self, content: &[u8]) -> Result<Item<'de>, What> {
-        let [index] = content else { return Err("a reference to a key that is not one byte") };
-        if !self.at_key() {
-            return Err("a reference to a key where no key stands");
+    fn reference(&mut self, content: &[u8], place: Place) -> Result<Token<'de>, DecodeError> {
+        let [index] = content else { return Err(self.error("a reference to a key that is not one byte")) };
+        if place != Place::Key {
+            return Err(self.error("a reference to a key where no key stands"));
         }
-        let key = self.keys.get(usize::from(*index)).ok_or("a reference to a key that was not there")?;
-        Ok(Item::Reference(*key))
+        let key = self.keys.get(usize::from(*index)).copied();
+        let key = key.ok_or_else(|| self.error("a reference to a key that was not there"))?;
+        let (Key::Keyword(text) | Key::String(text)) = key;
+        self.expansion.spend(text.len())?;
+        Ok(key.token())
     }
 
-    fn open(&mut self, shape: Shape, left: u64, end: usize) -> Result<Token<'de>, DecodeError> {
+    fn open_counted(&mut self, shape: Shape, bytes: usize) -> Result<Token<'de>, DecodeError> {
+        let length = self.unsigned(bytes)?;
+        self.open(shape, length)
+    }
+
+    fn open(&mut self, shape: Shape, length: u64) -> Result<Token<'de>, DecodeError> {
         if self.outer.len() >= self.max_depth {
             return Err(DecodeError::Depth(self.max_depth));
         }
-        self.outer.push(std::mem::replace(&mut self.level, Level { shape: Some(shape), left, end }));
+        let left = if shape == Shape::Map { 2 * length } else { length };
+        let level = Level { shape: Some(shape), left, end: self.level.end };
+        self.outer.push(std::mem::replace(&mut self.level, level));
         Ok(Token::Open(shape))
     }
 
@@ -258,12 +287,9 @@ impl<'de> Lexer<'de> {
     }
 }
 
-/// What was read, before it is counted.
-enum Item<'de> {
-    Scalar(Token<'de>),
-    Reference(Key<'de>),
-    Open(Shape, u64),
-    Set { left: u64, end: usize },
+#[inline]
+fn big_endian(bytes: &[u8]) -> u64 {
+    bytes.iter().fold(0, |sum, byte| sum << 8 | u64::from(*byte))
 }
 
 fn utf8(content: &[u8]) -> Result<&str, What> {
@@ -274,8 +300,12 @@ fn big(value: u64) -> Token<'static> {
     Token::BigInteger(value.to_string().into())
 }
 
-fn character(text: &str) -> Result<char, What> {
-    let mut characters = text.chars();
+fn uuid(content: &[u8]) -> Result<[u8; 16], What> {
+    ser::parse_uuid(utf8(content)?).ok_or("a UUID that is not one")
+}
+
+fn character(content: &[u8]) -> Result<char, What> {
+    let mut characters = utf8(content)?.chars();
     match (characters.next(), characters.next()) {
         (Some(character), None) => Ok(character),
         _ => Err("a character that is not one"),
@@ -286,8 +316,8 @@ fn character(text: &str) -> Result<char, What> {
 fn ratio(content: &[u8]) -> Result<Token<'static>, What> {
     const NOT: What = "a ratio that is not two integers";
     let mut parts = Lexer::new(content, 0);
-    let mut part = || match parts.item()? {
-        Item::Scalar(Token::Integer(value)) => Ok(value),
+    let mut part = || match parts.item(Place::Value) {
+        Ok(Token::Integer(value)) => Ok(value),
         _ => Err(NOT),
     };
     let (numerator, denominator) = (part()?, part()?);
@@ -299,11 +329,10 @@ fn ratio(content: &[u8]) -> Result<Token<'static>, What> {
 
 /// All three forms of MessagePack's timestamp, in milliseconds.
 fn timestamp(content: &[u8]) -> Option<i64> {
-    let number = |bytes: &[u8]| bytes.iter().fold(0, |sum: u64, byte| sum << 8 | u64::from(*byte));
     let (seconds, nanos) = match content.len() {
-        4 => (i64::try_from(number(content)).ok()?, 0),
-        8 => (i64::try_from(number(content) & 0x3_ffff_ffff).ok()?, number(content) >> 34),
-        12 => (number(&content[4..]).cast_signed(), number(&content[..4])),
+        4 => (i64::try_from(big_endian(content)).ok()?, 0),
+        8 => (i64::try_from(big_endian(content) & 0x3_ffff_ffff).ok()?, big_endian(content) >> 34),
+        12 => (big_endian(&content[4..]).cast_signed(), big_endian(&content[..4])),
         _ => return None,
     };
     let millis = i64::try_from(nanos).ok().filter(|nanos| *nanos < 1_000_000_000)? / 1_000_000;
@@ -330,24 +359,10 @@ impl<'de> Source<'de> for Lexer<'de> {
             // Every message has a cache of its own.
             self.keys.clear();
         }
-        let is_key = self.at_key();
-        let item = self.item().map_err(|what| self.error(what))?;
+        let place = self.place();
+        // Counted before it is read: what it opens counts its own.
         self.level.left -= 1;
-        match item {
-            Item::Open(shape, left) => self.open(shape, left, self.level.end),
-            Item::Set { left, end } => self.open(Shape::Set, left, end),
-            Item::Reference(key) => {
-                let (Key::Keyword(text) | Key::String(text)) = key;
-                self.expansion.spend(text.len())?;
-                Ok(key.token())
-            }
-            Item::Scalar(token) => {
-                if is_key && self.keys.len() < KEYS {
-                    self.keys.extend(Key::of(&token));
-                }
-                Ok(token)
-            }
-        }
+        self.item(place)
     }
 
     fn start(&self) -> usize {

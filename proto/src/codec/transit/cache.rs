@@ -22,7 +22,8 @@ pub(super) enum Place {
 /// Whether a text comes as a code when it comes again: keys, keywords, symbols and tags of at least four UTF-16 units.
 fn is_cacheable(text: &str, place: Place) -> bool {
     let named = place == Place::Key || matches!(text.as_bytes(), [b'~', b':' | b'$' | b'#', ..]);
-    named && text.encode_utf16().take(4).count() == 4
+    // A unit of UTF-16 takes three bytes at most.
+    named && text.len() >= 4 && (text.len() >= 12 || text.encode_utf16().take(4).count() == 4)
 }
 
 /// What was written so far.
@@ -30,31 +31,32 @@ fn is_cacheable(text: &str, place: Place) -> bool {
 pub(super) struct Written(HashMap<String, usize>);
 
 impl Written {
-    /// The code to write instead. A text that is new has none, but will the next time.
-    pub(super) fn code(&mut self, text: &str, place: Place) -> Option<String> {
+    /// Which code to write instead. A text that is new has none, but will the next time.
+    pub(super) fn index(&mut self, text: &str, place: Place) -> Option<usize> {
         if !is_cacheable(text, place) {
             return None;
         }
-        if let Some(index) = self.0.get(text) {
-            return Some(code(*index));
+        let known = self.0.get(text).copied();
+        if known.is_none() {
+            if self.0.len() == CODES {
+                self.0.clear();
+            }
+            self.0.insert(text.to_owned(), self.0.len());
         }
-        if self.0.len() == CODES {
-            self.0.clear();
-        }
-        self.0.insert(text.to_owned(), self.0.len());
-        None
+        known
     }
 }
 
-fn code(index: usize) -> String {
+/// Writes a code in quotes. No character of it needs an escape.
+pub(super) fn push_code(index: usize, out: &mut String) {
     // Both digits are below 44, so that they are ASCII.
     let digit = |digit: usize| char::from(FIRST + digit as u8);
-    let mut code = String::from('^');
+    out.push_str("\"^");
     if index >= BASE {
-        code.push(digit(index / BASE));
+        out.push(digit(index / BASE));
     }
-    code.push(digit(index % BASE));
-    code
+    out.push(digit(index % BASE));
+    out.push('"');
 }
 
 /// The code's index; `None` when it is none.

@@ -1,14 +1,14 @@
 //! Values to text.
 
 use super::Style;
-use super::cache::{MAP, Place, Seen, Written};
+use super::cache::{MAP, Place, Seen, Written, push_code};
 use super::scalar;
 use crate::codec::json_text::{self, SAFE, write_string};
 use crate::codec::{DecodeError, EncodeError, number};
 use crate::value::token::{Source, Token};
 use crate::value::{Value, base64, instant, ser};
 use bytes::Bytes;
-use std::borrow::Cow;
+use std::fmt::Write as _;
 
 fn error(what: impl Into<String>) -> EncodeError {
     EncodeError { codec: "transit", what: what.into() }
@@ -19,21 +19,18 @@ pub(super) struct Writer {
     pub(super) out: String,
     style: Style,
     written: Written,
+    /// The text that is written next, before it is escaped or becomes a code.
+    text: String,
 }
 
 impl Writer {
     pub(super) fn new(style: Style) -> Self {
-        Self { out: String::with_capacity(128), style, written: Written::default() }
+        Self { out: String::with_capacity(128), style, written: Written::default(), text: String::new() }
     }
 
     /// Writes `value` by itself: what is neither array nor object is quoted.
     pub(super) fn top(&mut self, value: &Value, depth: usize) -> Result<(), EncodeError> {
-        let is_plain = match value {
-            Value::Tagged(tag, inner) => matches!(**inner, Value::String(_)) && scalar::is_letter(tag),
-            Value::List(_) | Value::Vector(_) | Value::Set(_) | Value::Map(_) | Value::Ratio(_) => false,
-            _ => true,
-        };
-        if !is_plain {
+        if !is_text(value) {
             return self.value(value, depth);
         }
         let close = self.tag("'");
@@ -47,62 +44,81 @@ impl Writer {
         match value {
             Value::Nil => self.out.push_str("null"),
             Value::Boolean(value) => self.out.push_str(if *value { "true" } else { "false" }),
-            Value::Integer(value) if value.unsigned_abs() <= SAFE => self.out.push_str(&value.to_string()),
+            Value::Integer(value) if value.unsigned_abs() <= SAFE => _ = write!(self.out, "{value}"),
             Value::Float(value) if value.is_finite() => number::float(*value, &mut self.out),
-            Value::Vector(elements) => self.array(elements, depth)?,
+            Value::Vector(elements) => self.elements(elements.iter(), depth)?,
             Value::List(elements) => self.tagged_array("list", elements.iter(), depth)?,
             Value::Set(elements) => self.tagged_array("set", elements.iter(), depth)?,
             Value::Map(entries) => self.map(entries, depth)?,
             Value::Ratio(text) => self.ratio(text, depth)?,
-            other => match self.text_of(other)? {
-                Some(text) => self.text(&text, Place::Value),
-                None => self.tagged(other, depth)?,
-            },
+            Value::String(text) if !text.starts_with(ESCAPED) => write_string(text, &mut self.out),
+            Value::Tagged(tag, inner) if !is_text(value) => self.tagged(tag, inner, depth)?,
+            scalar => self.scalar(scalar, Place::Value)?,
         }
         Ok(())
     }
 
     pub(super) fn keyword(&mut self, name: &str) {
-        self.text(&format!("~:{name}"), Place::Value);
+        self.prefixed("~:", name);
+        self.text(Place::Value);
     }
 
-    /// The text that stands for a value, be it a key or not. `None` when there is none.
-    fn text_of<'v>(&self, value: &'v Value) -> Result<Option<Cow<'v, str>>, EncodeError> {
-        let text = match value {
-            Value::Nil => "~_".into(),
-            Value::Boolean(value) => if *value { "~?t" } else { "~?f" }.into(),
-            Value::Integer(value) => format!("~i{value}"),
+    /// Writes a value that is one text, as a key or where JSON has nothing else for it.
+    fn scalar(&mut self, value: &Value, place: Place) -> Result<(), EncodeError> {
+        match value {
+            Value::Nil => self.prefixed("~_", ""),
+            Value::Boolean(value) => self.prefixed("~?", if *value { "t" } else { "f" }),
+            Value::Integer(value) => self.prefixed("~i", &value.to_string()),
             Value::BigInteger(text) => {
-                format!("~n{}", checked(text, number::is_integer)?.trim_start_matches('+'))
+                self.prefixed("~n", checked(text, number::is_integer)?.trim_start_matches('+'));
             }
-            Value::Float(value) => float(*value),
-            Value::Decimal(text) => format!("~f{}", checked(text, number::is_decimal)?),
-            Value::Character(value) => format!("~c{value}"),
-            Value::String(text) if text.starts_with(['~', '^', '`']) => format!("~{text}"),
-            Value::String(text) => return Ok(Some(Cow::Borrowed(text))),
-            Value::Keyword(name) => format!("~:{name}"),
-            Value::Symbol(name) => format!("~${name}"),
+            Value::Float(value) if value.is_nan() => self.prefixed("~zNaN", ""),
+            Value::Float(value) if value.is_infinite() => {
+                self.prefixed(if *value > 0.0 { "~zINF" } else { "~z-INF" }, "")
+            }
+            Value::Float(value) => {
+                self.prefixed("~d", "");
+                number::float(*value, &mut self.text);
+            }
+            Value::Decimal(text) => self.prefixed("~f", checked(text, number::is_decimal)?),
+            Value::Character(value) => self.prefixed("~c", value.encode_utf8(&mut [0; 4])),
+            Value::String(text) => self.prefixed(if text.starts_with(ESCAPED) { "~" } else { "" }, text),
+            Value::Keyword(name) => self.prefixed("~:", name),
+            Value::Symbol(name) => self.prefixed("~$", name),
             Value::Instant(millis) if self.style == Style::Verbose && instant::is_writable(*millis) => {
-                format!("~t{}", instant::text(*millis))
+                self.prefixed("~t", &instant::text(*millis));
             }
-            Value::Instant(millis) => format!("~m{millis}"),
-            Value::Uuid(bytes) => format!("~u{}", ser::uuid_text(bytes)),
-            Value::Bytes(bytes) => format!("~b{}", base64::encode(bytes)),
-            Value::Tagged(letter, text) => match &**text {
-                Value::String(text) if scalar::is_letter(letter) => format!("~{letter}{text}"),
-                _ => return Ok(None),
-            },
-            Value::Ratio(_) | Value::List(_) | Value::Vector(_) | Value::Set(_) | Value::Map(_) => return Ok(None),
-        };
-        Ok(Some(Cow::Owned(text)))
+            Value::Instant(millis) => self.prefixed("~m", &millis.to_string()),
+            Value::Uuid(bytes) => self.prefixed("~u", &ser::uuid_text(bytes)),
+            Value::Bytes(bytes) => self.prefixed("~b", &base64::encode(bytes)),
+            Value::Tagged(letter, inner) => {
+                self.prefixed("~", letter);
+                self.text.push_str(inner.as_text().unwrap_or_default());
+            }
+            Value::Ratio(_) | Value::List(_) | Value::Vector(_) | Value::Set(_) | Value::Map(_) => {
+                return Err(error("this value as text"));
+            }
+        }
+        self.text(place);
+        Ok(())
     }
 
-    fn text(&mut self, text: &str, place: Place) {
-        let code = match self.style {
-            Style::Json => self.written.code(text, place),
+    fn prefixed(&mut self, prefix: &str, text: &str) {
+        self.text.clear();
+        self.text.push_str(prefix);
+        self.text.push_str(text);
+    }
+
+    /// Writes what was prepared, or its code.
+    fn text(&mut self, place: Place) {
+        let known = match self.style {
+            Style::Json => self.written.index(&self.text, place),
             Style::Verbose => None,
         };
-        write_string(code.as_deref().unwrap_or(text), &mut self.out);
+        match known {
+            Some(index) => push_code(index, &mut self.out),
+            None => write_string(&self.text, &mut self.out),
+        }
     }
 
     /// Begins a tagged value, and returns what ends it.
@@ -112,13 +128,10 @@ impl Writer {
             Style::Verbose => ('{', ':', '}'),
         };
         self.out.push(open);
-        self.text(&format!("~#{tag}"), Place::Value);
+        self.prefixed("~#", tag);
+        self.text(Place::Value);
         self.out.push(between);
         close
-    }
-
-    fn array(&mut self, elements: &[Value], depth: usize) -> Result<(), EncodeError> {
-        self.elements(elements.iter(), depth)
     }
 
     fn elements<'v>(&mut self, elements: impl Iterator<Item = &'v Value>, depth: usize) -> Result<(), EncodeError> {
@@ -147,15 +160,9 @@ impl Writer {
     }
 
     fn map(&mut self, entries: &[(Value, Value)], depth: usize) -> Result<(), EncodeError> {
-        let mut keys = Vec::with_capacity(entries.len());
-        for (key, _) in entries {
-            match self.text_of(key)? {
-                Some(text) => keys.push(text),
-                None => {
-                    let flat = entries.iter().flat_map(|(key, value)| [key, value]);
-                    return self.tagged_array("cmap", flat, depth);
-                }
-            }
+        if !entries.iter().all(|(key, _)| is_text(key)) {
+            let flat = entries.iter().flat_map(|(key, value)| [key, value]);
+            return self.tagged_array("cmap", flat, depth);
         }
         let depth = deeper(depth)?;
         let (open, between, close) = match self.style {
@@ -163,11 +170,11 @@ impl Writer {
             Style::Verbose => ("{", ':', '}'),
         };
         self.out.push_str(open);
-        for (index, (key, (_, value))) in keys.iter().zip(entries).enumerate() {
+        for (index, (key, value)) in entries.iter().enumerate() {
             if index > 0 || self.style == Style::Json {
                 self.out.push(',');
             }
-            self.text(key, Place::Key);
+            self.scalar(key, Place::Key)?;
             self.out.push(between);
             self.value(value, depth)?;
         }
@@ -184,8 +191,7 @@ impl Writer {
     }
 
     /// A tag that nobody here knows.
-    fn tagged(&mut self, value: &Value, depth: usize) -> Result<(), EncodeError> {
-        let Value::Tagged(tag, value) = value else { return Err(error("this value")) };
+    fn tagged(&mut self, tag: &str, value: &Value, depth: usize) -> Result<(), EncodeError> {
         if scalar::is_reserved(tag) {
             // It would be read as what it is not.
             return Err(error(format!("the tag #{tag}")));
@@ -201,17 +207,16 @@ fn checked(text: &str, valid: fn(&str) -> bool) -> Result<&str, EncodeError> {
     if valid(text) { Ok(text) } else { Err(error(format!("the number {text:?}"))) }
 }
 
-/// A number as text, where JSON has none for it.
-fn float(value: f64) -> String {
-    if value.is_nan() {
-        return "~zNaN".to_owned();
+/// What text must not begin with.
+const ESCAPED: [char; 3] = ['~', '^', '`'];
+
+/// Whether one text can stand for a value, as a key must.
+fn is_text(value: &Value) -> bool {
+    match value {
+        Value::Ratio(_) | Value::List(_) | Value::Vector(_) | Value::Set(_) | Value::Map(_) => false,
+        Value::Tagged(tag, inner) => matches!(**inner, Value::String(_)) && scalar::is_letter(tag),
+        _ => true,
     }
-    if value.is_infinite() {
-        return if value > 0.0 { "~zINF" } else { "~z-INF" }.to_owned();
-    }
-    let mut text = String::from("~d");
-    number::float(value, &mut text);
-    text
 }
 
 fn deeper(depth: usize) -> Result<usize, EncodeError> {
@@ -262,7 +267,10 @@ fn recode(event: &str, written: &mut Written, out: &mut String) -> Result<(), De
                     level.0 = true;
                 } else {
                     out.push_str(&event[copied..json.start()]);
-                    write_string(written.code(&text, place).as_deref().unwrap_or(&text), out);
+                    match written.index(&text, place) {
+                        Some(index) => push_code(index, out),
+                        None => write_string(&text, out),
+                    }
                     copied = json.end();
                 }
             }
