@@ -8,6 +8,7 @@ use bytes::Bytes;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
+use tsugi_proto::codec::Form;
 use tsugi_proto::connection::{ExchangeId, Method, Path, Request};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{
@@ -463,8 +464,11 @@ impl ServerEnd {
     }
 
     fn posted(&mut self, now: Instant, exchange: ExchangeId, body: &Bytes, session: Option<u64>) {
-        let message = Utf8Bytes::new(body.clone()).map(Message::Text);
-        let decoded = message.ok().and_then(|message| self.codec.decode_events(&message).ok());
+        let message = match self.codec.form() {
+            Form::Binary => Some(Message::Binary(body.clone())),
+            Form::Text => Utf8Bytes::new(body.clone()).map(Message::Text).ok(),
+        };
+        let decoded = message.and_then(|message| self.codec.decode_events(&message).ok());
         let Some(received) = decoded else { return self.answer(exchange, 400, &Message::text("")) };
         let hello = received.first().and_then(|first| self.hello(now, first, Transport::Poll));
         if let Some((session, _, welcome)) = hello {

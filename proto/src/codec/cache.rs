@@ -11,10 +11,10 @@ pub(super) struct Expansion {
 }
 
 impl Expansion {
-    /// Of a message of so many bytes: 32 for each, and a megabyte. Honest messages stay below, unless nearly all of one is
-    /// references to names of a hundred bytes.
+    /// Of a message of so many bytes: 16 for each, and a megabyte. Honest messages stay below, unless nearly all of a large one is
+    /// references to names of sixty bytes.
     pub(super) fn of(message: usize) -> Self {
-        let limit = message.saturating_mul(32).saturating_add(1 << 20);
+        let limit = message.saturating_mul(16).saturating_add(1 << 20);
         Self { left: limit, limit }
     }
 

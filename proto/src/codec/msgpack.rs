@@ -24,7 +24,7 @@
 //! clients disagree on the order of bytes.
 //!
 //! What follows the first value is ignored: Sente's clients pad with zeros. Refused: a key or set element that is there
-//! twice, nesting beyond the limit (128 unless told), references that would make more than a megabyte and 32 times the
+//! twice, nesting beyond the limit (128 unless told), references that would make more than a megabyte and 16 times the
 //! message, and whatever is cut off. Nothing is allocated by what a length claims to be.
 
 mod join;

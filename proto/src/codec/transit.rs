@@ -19,7 +19,7 @@
 //!
 //! Refused: what JSON refuses, a code that stands for nothing, a key or set element that is there twice, nesting beyond
 //! the limit (128 arrays and objects unless told: lists, sets and tags take one more than they show), and codes that would
-//! make more than a megabyte and 32 times the message.
+//! make more than a megabyte and 16 times the message.
 
 mod cache;
 mod lexer;

@@ -137,7 +137,7 @@ fn ten_thousand_levels_are_refused_without_using_the_stack() {
 fn codes_cannot_make_a_message_its_own_square() {
     let key = "k".repeat(1 << 19);
     let rows = |count: usize| format!("[[\"^ \",\"{key}\",null]{}]", ",[\"^ \",\"^0\",null]".repeat(count));
-    assert!(transit::read(&rows(30)).is_ok());
+    assert!(transit::read(&rows(15)).is_ok());
     assert!(matches!(transit::read(&rows(100_000)), Err(DecodeError::Size(_))));
     assert!(matches!(transit::from_str::<Vec<BTreeMap<String, ()>>>(&rows(100_000)), Err(DecodeError::Size(_))));
     let names = format!("[\"~:{key}\"{}]", ",\"^0\"".repeat(100_000));
