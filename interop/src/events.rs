@@ -47,14 +47,14 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
         ("/chsk-msgpack", builder().codec(MessagePack::new()).times(times())),
         ("/chsk-gz-msgpack", builder().codec(Gzip::new(MessagePack::new())).times(times())),
         ("/chsk-gz-edn", builder().codec(Gzip::new(Edn::new())).times(times())),
+        ("/chsk-v1", builder().times(times())),
+        ("/chsk-v2", builder().times(times())),
     ];
-    endpoints
-        .into_iter()
-        .map(|(path, builder)| {
-            let endpoint = Endpoint { path, log: log.clone() };
-            Ok((path, builder.router(router().with_state(endpoint)).build()?))
-        })
-        .collect()
+    let build = |(path, builder): (&'static str, ServerBuilder)| {
+        let endpoint = Endpoint { path, log: log.clone() };
+        Ok((path, builder.router(router().with_state(endpoint)).build()?))
+    };
+    endpoints.into_iter().map(build).collect()
 }
 
 fn builder() -> ServerBuilder {
@@ -108,6 +108,7 @@ fn router() -> Router<Endpoint> {
         .on(event::USER_ONLINE, ignore)
         .on(event::USER_OFFLINE, ignore)
         .on(event::BAD_EVENT, ignore)
+        .on(event::BAD_PACKAGE, ignore)
         .on(event::PING, ignore)
         .on(event::PONG, ignore)
         .fallback(ignore)

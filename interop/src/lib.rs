@@ -11,7 +11,7 @@ use axum::extract::State;
 use axum::routing::get;
 use log::Log;
 use std::time::Duration;
-use tsugi::{ConfigError, Server, SockJsProfile};
+use tsugi::{ConfigError, Server, SockJsProfile, Wire};
 
 /// Every endpoint of the fixture.
 pub struct Interop {
@@ -54,7 +54,14 @@ impl Interop {
     pub fn app(&self) -> Router {
         let mut app = Router::new();
         for (path, server) in &self.servers {
-            app = app.route_service(path, server.service());
+            app = match *path {
+                "/chsk-v1" => older(app, path, server, Wire::SenteV1),
+                "/chsk-v2" => older(app, path, server, Wire::SenteV2),
+                _ => app.route_service(path, server.service()),
+            };
+            // What was recorded of older versions asks for other settings too.
+            app = older(app, &format!("/v1{path}"), server, Wire::SenteV1);
+            app = older(app, &format!("/v2{path}"), server, Wire::SenteV2);
         }
         let listed = self.servers.clone();
         app.merge(sockets::routes())
@@ -69,5 +76,13 @@ impl Interop {
         for (_, server) in &self.servers {
             server.shutdown(Duration::from_secs(2)).await;
         }
+    }
+}
+
+/// Mounts a server for clients of an older Sente, if its codec is one that those could have.
+fn older(app: Router<Log>, path: &str, server: &Server, wire: Wire) -> Router<Log> {
+    match server.service_for(wire) {
+        Ok(service) => app.route_service(path, service),
+        Err(_) => app,
     }
 }

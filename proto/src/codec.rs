@@ -16,6 +16,7 @@ mod json_text;
 pub mod msgpack;
 #[cfg(any(feature = "edn", feature = "msgpack", feature = "transit"))]
 mod number;
+pub mod older;
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 mod scan;
 #[cfg(feature = "test-suite")]
@@ -33,6 +34,7 @@ pub use gzip::Gzip;
 pub use json::Json;
 #[cfg(feature = "msgpack")]
 pub use msgpack::MessagePack;
+pub use older::Older;
 #[cfg(feature = "transit")]
 pub use transit::Transit;
 

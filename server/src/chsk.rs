@@ -1,16 +1,18 @@
 //! The events endpoint: what GET, POST and the first frame of a WebSocket mean (sente.md sections 2, 9–11; docs/wire.md).
 
+mod sente;
+
 use crate::carrier::Hold;
 use crate::carrier::poll::{Brought, End, hold};
 use crate::carrier::ws::{Greeter, Opening, Settings};
+use crate::config::Wire;
 use crate::core::{Core, Who};
 use crate::error::Refusal;
 use crate::hello::{Hello, count, gap};
 use crate::identity::{ConnectRequest, SessionId};
-use crate::kit::{Kit, Wire, keyword};
+use crate::kit::{Kit, Protocol, keyword};
 use crate::outbox::Counts;
-use crate::peer::{Peer, handshake, id_of};
-use crate::reply::{Gone, Responder};
+use crate::peer::{Peer, handshake};
 use crate::service::body::Body;
 use crate::service::guard::{Admitted, Csrf, Guard, asks_for_tsugi, same_token};
 use crate::service::{Answer, Endpoint, Rules, Surface, ok};
@@ -18,10 +20,8 @@ use crate::session::{Owner, with};
 use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use std::sync::Arc;
-use tokio::sync::oneshot;
 use tokio_util::task::TaskTracker;
 use tsugi_proto::codec::DecodeError;
-use tsugi_proto::packet::Received;
 use tsugi_proto::session::{AfterClose, CarrierId, Resumed, Transport};
 use tsugi_proto::{Close, CloseCode, Frame, Framing, Message, Utf8Bytes, Value};
 
@@ -34,26 +34,30 @@ const ACK_ITEMS: i64 = 64;
 const ACK_MILLIS: i64 = 5_000;
 
 /// The endpoint of one server.
-pub(crate) struct Chsk(pub(crate) Arc<Core>);
+pub(crate) struct Chsk {
+    pub(crate) core: Arc<Core>,
+    /// Whom it speaks to, unless a client asks for Tsugi's own wire.
+    pub(crate) wire: Wire,
+}
 
 impl Endpoint for Chsk {
     fn guard(&self) -> &Arc<Guard> {
-        &self.0.guard
+        &self.core.guard
     }
 
     fn rules(&self) -> Rules {
-        let max_message = self.0.config.limits.max_message;
+        let max_message = self.core.config.limits.max_message;
         Rules {
             settings: Settings { max_message, after_close: AfterClose::Detach, framing: Framing::Plain },
             // A form writes most characters of a packet as three.
             max_body: max_message.saturating_mul(3).saturating_add(4 * 1024),
-            handshake: self.0.config.times.handshake,
+            handshake: self.core.config.times.handshake,
             surface: Surface::Events,
         }
     }
 
     fn tasks(&self) -> &TaskTracker {
-        &self.0.tasks
+        &self.core.tasks
     }
 
     fn choose_protocol(&self, _: &HeaderMap) -> Option<HeaderValue> {
@@ -61,21 +65,25 @@ impl Endpoint for Chsk {
     }
 
     fn websocket(self: Arc<Self>, admitted: Admitted) -> Result<Opening, Refusal> {
-        let asked = Asked::of(&self.0, admitted)?;
-        if asked.wire == Wire::Tsugi { self.open_tsugi(asked) } else { self.open_sente(&asked) }
+        let asked = Asked::of(&self.core, self.wire, admitted)?;
+        if asked.protocol == Protocol::Tsugi { self.open_tsugi(asked) } else { self.open_sente(&asked) }
     }
 
     fn poll(self: Arc<Self>, admitted: Admitted) -> Answer {
         Box::pin(async move {
-            let asked = Asked::of(&self.0, admitted)?;
-            if asked.wire == Wire::Tsugi { self.poll_tsugi(asked).await } else { self.poll_sente(asked).await }
+            let asked = Asked::of(&self.core, self.wire, admitted)?;
+            if asked.protocol == Protocol::Tsugi { self.poll_tsugi(asked).await } else { self.poll_sente(asked).await }
         })
     }
 
     fn post(self: Arc<Self>, admitted: Admitted, body: Bytes) -> Answer {
         Box::pin(async move {
-            let asked = Asked::of(&self.0, admitted)?;
-            if asked.wire == Wire::Tsugi { self.post_tsugi(&asked, body) } else { self.post_sente(asked, body).await }
+            let asked = Asked::of(&self.core, self.wire, admitted)?;
+            if asked.protocol == Protocol::Tsugi {
+                self.post_tsugi(&asked, body)
+            } else {
+                self.post_sente(asked, body).await
+            }
         })
     }
 }
@@ -83,14 +91,15 @@ impl Endpoint for Chsk {
 /// An admitted request with what it asks for.
 struct Asked {
     admitted: Admitted,
-    wire: Wire,
+    protocol: Protocol,
     kit: usize,
 }
 
 impl Asked {
-    fn of(core: &Core, admitted: Admitted) -> Result<Self, Refusal> {
+    fn of(core: &Core, wire: Wire, admitted: Admitted) -> Result<Self, Refusal> {
         if !asks_for_tsugi(&admitted.request) {
-            return Ok(Self { admitted, wire: Wire::Sente, kit: 0 });
+            let kit = Kit::of_sente(&core.kits, wire).unwrap_or(0);
+            return Ok(Self { admitted, protocol: Protocol::Sente, kit });
         }
         let kit = match admitted.request.param("codec") {
             None => Some(0),
@@ -99,7 +108,7 @@ impl Asked {
         let Some(kit) = kit else {
             return Err(Kit::unknown(&core.kits, Framing::Plain));
         };
-        Ok(Self { admitted, wire: Wire::Tsugi, kit })
+        Ok(Self { admitted, protocol: Protocol::Tsugi, kit })
     }
 
     fn request(&self) -> &ConnectRequest {
@@ -136,23 +145,23 @@ fn unwritable(error: &tsugi_proto::codec::EncodeError) -> Refusal {
 
 impl Chsk {
     fn kit(&self, asked: &Asked) -> &Kit {
-        &self.0.kits[asked.kit]
+        &self.core.kits[asked.kit]
     }
 
     fn handshake(&self, asked: &Asked) -> Result<Message, Refusal> {
         let kit = self.kit(asked);
-        let data = (self.0.config.hooks.handshake_data)(asked.request());
-        let extension = (asked.wire == Wire::Tsugi).then(|| self.extension());
+        let data = (self.core.config.hooks.handshake_data)(asked.request());
+        let extension = (asked.protocol == Protocol::Tsugi).then(|| self.extension());
         let payload = handshake(kit, asked.admitted.identity.user.as_ref(), data, extension);
         kit.codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
     }
 
     /// The handshake's fourth element.
     fn extension(&self) -> Value {
-        let times = &self.0.config.times;
+        let times = &self.core.config.times;
         let millis = |time: std::time::Duration| Value::Integer(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
         let ping = times.keep_alive.unwrap_or(std::time::Duration::from_secs(25));
-        let limit = i64::try_from(self.0.config.limits.max_message).unwrap_or(i64::MAX);
+        let limit = i64::try_from(self.core.config.limits.max_message).unwrap_or(i64::MAX);
         Value::Map(vec![
             (keyword("tsugi"), Value::Integer(1)),
             (keyword("max-message"), Value::Integer(limit)),
@@ -164,88 +173,12 @@ impl Chsk {
         ])
     }
 
-    // Plain Sente.
-
-    fn sente_peer(&self, asked: &Asked) -> Result<Option<Arc<Peer>>, Refusal> {
-        let who = asked.who(&self.0)?;
-        Ok(self.0.hub.sente(&(who.user, who.client)))
-    }
-
-    /// The session is registered first, and then the handshake goes out (sente.md 9.2).
-    fn open_sente(&self, asked: &Asked) -> Result<Opening, Refusal> {
-        let greeting = Frame::message(&self.handshake(asked)?);
-        let peer = match self.sente_peer(asked)? {
-            Some(peer) => peer,
-            None => self.0.begin(Wire::Sente, asked.kit, asked.who(&self.0)?)?,
-        };
-        Ok(Opening::Attached(attach(&peer, Transport::WebSocket, Some(greeting))))
-    }
-
-    async fn poll_sente(&self, asked: Asked) -> Result<Response<Body>, Refusal> {
-        let peer = self.sente_peer(&asked)?;
-        let Some(peer) = peer.filter(|_| asked.request().param("handshake?").is_none()) else {
-            // Begun now, so that the next poll is held; online only once it is (sente.md 10.1).
-            if self.sente_peer(&asked)?.is_none() {
-                self.0.begin(Wire::Sente, asked.kit, asked.who(&self.0)?)?;
-            }
-            return Ok(self.respond(&asked, &self.handshake(&asked)?));
-        };
-        let brought = hold(attach(&peer, Transport::Poll, None)).await;
-        let kit = self.kit(&asked);
-        let message = match (brought.frames.into_iter().next().and_then(|frame| frame.to_message()), brought.end) {
-            (Some(message), _) => message,
-            (None, End::Closed(_)) => kit.timeout.clone(),
-            (None, End::Fenced | End::Full) => kit.nothing.clone(),
-        };
-        Ok(self.respond(&asked, &message))
-    }
-
-    async fn post_sente(&self, asked: Asked, body: Bytes) -> Result<Response<Body>, Refusal> {
-        let message = sente_message(asked.request(), body)?;
-        self.check_size(&message)?;
-        let kit = self.kit(&asked);
-        let received = kit.codec.decode_event(&message).map_err(|error| undecodable(&error))?;
-        if received.slot().is_nil() || *received.slot() == Value::Boolean(false) {
-            self.take_sente(&asked, received, None)?;
-            return Ok(self.respond(&asked, &kit.accepted));
-        }
-        let (sender, receiver) = oneshot::channel();
-        let answer = Box::new(move |reply| sender.send(reply).map_err(|_| Gone));
-        let responder = Responder::new(id_of(&received), answer);
-        self.take_sente(&asked, received, Some(responder))?;
-        // As in Sente, nothing waits longer for a reply over Ajax than a poll is held (sente.md 11.3).
-        // A handler that gave the answer up looks the same to the client as one that takes too long.
-        let answered = async {
-            match receiver.await {
-                Ok(reply) => reply,
-                Err(_) => std::future::pending().await,
-            }
-        };
-        let message = match tokio::time::timeout(self.0.config.times.poll_timeout, answered).await {
-            Ok(reply) => {
-                let payload = reply.unwrap_or_else(|failure| failure.to_value());
-                kit.codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?
-            }
-            Err(_) => kit.timeout.clone(),
-        };
-        Ok(self.respond(&asked, &message))
-    }
-
-    /// Hands a POST's event to the client's session, or to a passing one: a POST needs no handshake (sente.md 11.1).
-    fn take_sente(&self, asked: &Asked, received: Received, responder: Option<Responder>) -> Result<(), Refusal> {
-        let peer = match self.sente_peer(asked)? {
-            Some(peer) => peer,
-            None => self.0.passing(Wire::Sente, asked.kit, asked.who(&self.0)?)?,
-        };
-        peer.post(vec![(received, responder)]).map_err(|_| self.0.guard.busy("Too many events wait already"))
-    }
-
     // Tsugi.
 
     fn open_tsugi(&self, asked: Asked) -> Result<Opening, Refusal> {
         let frame = Frame::message(&self.handshake(&asked)?);
-        let within = self.0.config.times.handshake;
-        let greeter = TsugiGreeter { chsk: Self(Arc::clone(&self.0)), asked };
+        let within = self.core.config.times.handshake;
+        let greeter = TsugiGreeter { chsk: Self { core: Arc::clone(&self.core), wire: self.wire }, asked };
         Ok(Opening::Greeting(frame, Box::new(greeter), within))
     }
 
@@ -269,7 +202,7 @@ impl Chsk {
     /// A poll says what has arrived and so is a small resume. The answer begins with the number of the item that is next.
     fn resume_poll(&self, asked: &Asked, peer: &Arc<Peer>, received: u64) -> Result<(Hold, Vec<Message>), Refusal> {
         let owner: Arc<dyn Owner> = peer.owner();
-        let profile = self.kit(asked).profile(Wire::Tsugi, Transport::Poll);
+        let profile = self.kit(asked).profile(Protocol::Tsugi, Transport::Poll);
         let resumed = with(&owner, |session, now| session.resume(now, profile, received, |_| None));
         let (carrier, resumed) = resumed.map_err(|error| {
             tracing::warn!(target: "tsugi", client = %peer.client(), %error, "the client counts differently");
@@ -329,14 +262,14 @@ impl Chsk {
         }
         let peer = self.tsugi_peer(asked)?;
         let received = received.into_iter().map(|received| (received, None)).collect();
-        peer.post(received).map_err(|_| self.0.guard.busy("Too many events wait already"))?;
+        peer.post(received).map_err(|_| self.core.guard.busy("Too many events wait already"))?;
         Ok(self.respond(asked, &kit.accepted))
     }
 
     /// The session that the request names and may use. Anything else is the same 409: nobody learns which it was.
     fn tsugi_peer(&self, asked: &Asked) -> Result<Arc<Peer>, Refusal> {
         let named = asked.request().header(SESSION_HEADER).and_then(|text| SessionId::parse(text).ok());
-        let peer = named.and_then(|id| self.0.hub.session(&id)).filter(|peer| asked.owns(peer));
+        let peer = named.and_then(|id| self.core.hub.session(&id)).filter(|peer| asked.owns(peer));
         peer.ok_or_else(no_such_session)
     }
 
@@ -349,7 +282,7 @@ impl Chsk {
 
     fn find_or_begin(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
         let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
-        let living = named.and_then(|id| self.0.hub.session(&id));
+        let living = named.and_then(|id| self.core.hub.session(&id));
         let living = living.filter(|peer| asked.owns(peer) && !peer.is_closed());
         let lost = match (living, hello.received) {
             (Some(peer), None) => {
@@ -365,9 +298,9 @@ impl Chsk {
                     Some("desync")
                 }
             },
-            (None, _) => named.map(|id| if id.epoch() == self.0.epoch { "expired" } else { "restarted" }),
+            (None, _) => named.map(|id| if id.epoch() == self.core.epoch { "expired" } else { "restarted" }),
         };
-        let peer = self.0.begin(Wire::Tsugi, asked.kit, asked.who(&self.0)?)?;
+        let peer = self.core.begin(Protocol::Tsugi, asked.kit, asked.who(&self.core)?)?;
         let lost = hello.received.and_then(|received| Some((received + 1, lost?)));
         Ok(Met { peer, outcome: "new", received: hello.received.map(|_| 0), lost, outbox: None })
     }
@@ -388,7 +321,7 @@ impl Chsk {
     }
 
     fn check_size(&self, message: &Message) -> Result<(), Refusal> {
-        if message.len() > self.0.config.limits.max_message {
+        if message.len() > self.core.config.limits.max_message {
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"));
         }
         Ok(())
@@ -433,18 +366,9 @@ fn no_such_session() -> Refusal {
 /// Makes a carrier the session's own, until the returned hold is dropped.
 fn attach(peer: &Arc<Peer>, transport: Transport, greeting: Option<Frame>) -> Hold {
     let owner: Arc<dyn Owner> = peer.owner();
-    let profile = peer.kit().profile(peer.wire, transport);
+    let profile = peer.kit().profile(peer.protocol, transport);
     let carrier = with(&owner, |session, now| session.attach(now, profile, greeting));
     Hold { owner, carrier }
-}
-
-/// A Sente client's POST: packed text in a form, or a packed body (sente.md 2.2).
-fn sente_message(request: &ConnectRequest, body: Bytes) -> Result<Message, Refusal> {
-    if request.param("binary?").is_some() {
-        return Ok(Message::Binary(body));
-    }
-    let packed = request.param("ppstr").ok_or_else(|| bad("The parameter ppstr is missing"))?;
-    Ok(Message::text(packed))
 }
 
 fn text(body: Bytes) -> Result<Message, Refusal> {
@@ -484,7 +408,7 @@ impl Greeter for TsugiGreeter {
         let met = self.chsk.meet(&self.asked, &hello).map_err(busy)?;
         met.peer.greeted(Transport::WebSocket);
         let owner: Arc<dyn Owner> = met.peer.owner();
-        let profile = kit.profile(Wire::Tsugi, Transport::WebSocket);
+        let profile = kit.profile(Protocol::Tsugi, Transport::WebSocket);
         let greeting = |resumed: Option<&Resumed>| {
             self.chsk.welcome(&self.asked, &met, resumed).ok().map(|text| Frame::message(&text))
         };

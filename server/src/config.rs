@@ -42,6 +42,18 @@ pub enum Origins {
     Any,
 }
 
+/// Which versions of Sente a path speaks to: a server speaks first, and before that the clients of 1.14 to 1.22 look alike.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Wire {
+    /// 1.21 and later, and Tsugi's own clients. The default. Clients of 1.17 to 1.20 read it too.
+    #[default]
+    Current,
+    /// 1.17 to 1.20.
+    SenteV2,
+    /// 1.3 to 1.16.
+    SenteV1,
+}
+
 /// Whether requests without any sign of a browser are let in where origins are listed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum NativeClients {

@@ -6,7 +6,7 @@ use crate::error::Refusal;
 use crate::handler::Context;
 use crate::hub::{Hub, Removed};
 use crate::identity::{ClientId, SessionId, UserId};
-use crate::kit::{Kit, Wire};
+use crate::kit::{Kit, Protocol};
 use crate::metrics::Counters;
 use crate::outbox::Outboxes;
 use crate::peer::{Gate, Peer};
@@ -90,9 +90,9 @@ impl Core {
     }
 
     /// Begins a session, unless there are too many.
-    pub(crate) fn begin(self: &Arc<Self>, wire: Wire, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
+    pub(crate) fn begin(self: &Arc<Self>, protocol: Protocol, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
         let cell = Cell::new(self.clock, Arc::clone(&self.wheel), Arc::clone(&self.kits[kit].session));
-        self.begin_in(cell, wire, kit, who, None)
+        self.begin_in(cell, protocol, kit, who, None)
     }
 
     /// As [`Core::begin`], with a session that was made elsewhere. With a gate, nothing comes in or goes out before the
@@ -100,7 +100,7 @@ impl Core {
     pub(crate) fn begin_in(
         self: &Arc<Self>,
         cell: Cell,
-        wire: Wire,
+        protocol: Protocol,
         kit: usize,
         who: Who,
         gate: Option<Gate>,
@@ -117,7 +117,7 @@ impl Core {
         if let Some(address) = address {
             self.count_address(address)?;
         }
-        let peer = Peer::new(self, cell, wire, kit, context, address, gate);
+        let peer = Peer::new(self, cell, protocol, kit, context, address, gate);
         self.topics.open(peer.number);
         self.hub.insert(&peer);
         self.counters.opened.add(1);
@@ -125,9 +125,9 @@ impl Core {
     }
 
     /// A peer without a session, for a POST that comes alone. It is nowhere registered and goes with its last handler.
-    pub(crate) fn passing(self: &Arc<Self>, wire: Wire, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
+    pub(crate) fn passing(self: &Arc<Self>, protocol: Protocol, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
         let cell = Cell::new(self.clock, Arc::clone(&self.wheel), Arc::clone(&self.kits[kit].session));
-        Ok(Peer::new(self, cell, wire, kit, Arc::new(self.context(who)?), None, None))
+        Ok(Peer::new(self, cell, protocol, kit, Arc::new(self.context(who)?), None, None))
     }
 
     fn context(self: &Arc<Self>, who: Who) -> Result<Context, Refusal> {

@@ -30,6 +30,11 @@ pub enum ConfigError {
     /// SockJS carries text, and every codec of the server is binary.
     #[error("SockJS carries text, and no codec of this server writes it: add one such as JSON")]
     NoTextCodec,
+    /// Sente before 1.21 carries text, and the server's first codec is binary.
+    #[error(
+        "Sente before 1.21 carries text, and this server's first codec is binary: mount one whose first codec is EDN or transit"
+    )]
+    OlderWire,
     /// The operating system gives no random numbers, without which sessions cannot be named.
     #[error("the operating system gives no random numbers: {0}")]
     Random(String),

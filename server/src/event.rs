@@ -11,6 +11,10 @@ pub const USER_OFFLINE: &str = "chsk/uidport-close";
 /// A client sent something that could be decoded but is no event. The data is what it sent.
 pub const BAD_EVENT: &str = "chsk/bad-event";
 
+/// A client of Sente before 1.21 ([`Wire`](crate::Wire)) sent something that cannot be decoded. The data is what it sent, as
+/// text. Its connection stays: most of these clients would never come back after a close. All others are closed.
+pub const BAD_PACKAGE: &str = "chsk/bad-package";
+
 /// A client asked whether the server is there. It was answered already; a route only hears of it.
 pub const PING: &str = "chsk/ws-ping";
 
@@ -24,7 +28,7 @@ pub const GAP: &str = "chsk/gap";
 
 /// The events the server makes, the only ones in the namespace `chsk` that a route may name. But for pings and pongs they
 /// never come from a client: what a client sends in that namespace is refused before it reaches a route.
-pub const LIFE_CYCLE: [&str; 6] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT, PING, PONG, GAP];
+pub const LIFE_CYCLE: [&str; 7] = [USER_ONLINE, USER_OFFLINE, BAD_EVENT, BAD_PACKAGE, PING, PONG, GAP];
 
 /// What an event can be made from: an [`Event`], or the result of making one, so that
 /// `server.push(&user, Event::new("mail/new", &count)).await?` needs one question mark only.

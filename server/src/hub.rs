@@ -1,7 +1,7 @@
 //! Who is connected to this node, and the one place where an event reaches many sessions.
 
 use crate::identity::{ClientId, SessionId, UserId};
-use crate::kit::{Kit, Wire};
+use crate::kit::{Kit, Protocol};
 use crate::peer::Peer;
 use parking_lot::RwLock;
 use std::collections::HashMap;
@@ -99,7 +99,7 @@ impl Hub {
     pub(crate) fn insert(&self, peer: &Arc<Peer>) {
         self.count.fetch_add(1, Ordering::Relaxed);
         self.by_number.put(peer.number, peer);
-        if peer.wire == Wire::Tsugi {
+        if peer.protocol == Protocol::Tsugi {
             self.by_session.put(peer.session(), peer);
         }
         self.by_client.add(client_key(peer), peer);
@@ -113,7 +113,7 @@ impl Hub {
             return Removed::Before;
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
-        if peer.wire == Wire::Tsugi {
+        if peer.protocol == Protocol::Tsugi {
             self.by_session.take(&peer.session());
         }
         self.by_client.drop_one(&client_key(peer), peer);
@@ -143,7 +143,7 @@ impl Hub {
     /// The session of a plain Sente client, which names itself by user and client id.
     pub(crate) fn sente(&self, key: &ClientKey) -> Option<Arc<Peer>> {
         let peers = self.by_client.all(key);
-        peers.into_iter().rev().find(|peer| peer.wire == Wire::Sente && !peer.is_spent())
+        peers.into_iter().rev().find(|peer| peer.protocol == Protocol::Sente && !peer.is_spent())
     }
 
     pub(crate) fn of_client(&self, key: &ClientKey) -> Vec<Arc<Peer>> {

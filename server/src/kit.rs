@@ -1,11 +1,11 @@
 //! What is made once for each codec: profiles of its carriers, and the frames that never change.
 
-use crate::config::{Limits, Times};
+use crate::config::{Limits, Times, Wire};
 use crate::error::Refusal;
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
-use tsugi_proto::codec::{EncodeError, Form};
+use tsugi_proto::codec::{EncodeError, Form, Older};
 use tsugi_proto::framing::sockjs::{self, SockJsJoiner};
 use tsugi_proto::session::{
     AfterLoss, Capacity, Config, EncodedEvent, Heartbeat, Item, Joiner, Profile, Rhythm, Transport,
@@ -15,10 +15,10 @@ use tsugi_proto::{Close, CloseCode, Codec, Event, Frame, Framing, Message, Value
 /// Bytes after which a Tsugi poll's response is sent although more waits.
 const POLL_BYTES: usize = 256 * 1024;
 
-/// Whose conventions a session follows.
+/// Whose rules a session follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Wire {
-    /// Sente 1.21 and later, exactly.
+pub(crate) enum Protocol {
+    /// Sente's, of the version that its kit speaks.
     Sente,
     /// The same with the extension of docs/wire.md.
     Tsugi,
@@ -31,13 +31,18 @@ pub(crate) enum Wire {
 pub(crate) struct Kit {
     pub(crate) codec: Arc<dyn Codec>,
     pub(crate) framing: Framing,
+    /// Whose envelope the codec writes.
+    pub(crate) wire: Wire,
     pub(crate) session: Arc<Config>,
     sente: Carriers,
     tsugi: Carriers,
     /// A batch of nothing: does nothing at any client.
     pub(crate) nothing: Message,
-    /// `[:chsk/timeout nil]`.
+    /// `[:chsk/timeout nil]`: nobody answered.
     pub(crate) timeout: Message,
+    /// What a poll is answered with that had nothing to say: the same, or nothing for Sente 1.8 and before, which that would
+    /// stop for good (sente.md 18.4).
+    pub(crate) uneventful: Message,
     /// `[:chsk/dummy-cb-200 nil]`.
     pub(crate) accepted: Message,
 }
@@ -67,17 +72,26 @@ impl Kit {
     pub(crate) fn all(codecs: &[Arc<dyn Codec>], limits: &Limits, times: &Times) -> Result<Vec<Self>, EncodeError> {
         let texts = codecs.iter().filter(|codec| codec.form() == Form::Text).map(|codec| (codec, Framing::SockJs));
         let all = codecs.iter().map(|codec| (codec, Framing::Plain)).chain(texts);
-        all.map(|(codec, framing)| Self::new(Arc::clone(codec), framing, limits, times)).collect()
+        let current = all.map(|(codec, framing)| Self::new(Arc::clone(codec), framing, Wire::Current, limits, times));
+        let older = codecs.first().map(older).unwrap_or_default().into_iter();
+        current.chain(older.map(|(codec, wire)| Self::new(codec, Framing::Plain, wire, limits, times))).collect()
     }
 
-    fn new(codec: Arc<dyn Codec>, framing: Framing, limits: &Limits, times: &Times) -> Result<Self, EncodeError> {
+    fn new(
+        codec: Arc<dyn Codec>,
+        framing: Framing,
+        wire: Wire,
+        limits: &Limits,
+        times: &Times,
+    ) -> Result<Self, EncodeError> {
         let word = |name: &str| codec.encode(&keyword(name), &Value::Nil);
-        let ping = Frame::message(&word("chsk/ws-ping")?);
+        let pings = pings(wire, &word("chsk/ws-ping")?);
         let timeout = word("chsk/timeout")?;
         let nothing = codec.join(&[]);
-        let carriers = |wire: Wire| Carriers {
-            websocket: Arc::new(websocket_profile(wire, times, &ping)),
-            poll: Arc::new(poll_profile(wire, times, if wire == Wire::Sente { &timeout } else { &nothing })),
+        let uneventful = if wire == Wire::SenteV1 { nothing.clone() } else { timeout.clone() };
+        let carriers = |protocol: Protocol, uneventful: &Message| Carriers {
+            websocket: Arc::new(websocket_profile(protocol, times, &pings)),
+            poll: Arc::new(poll_profile(protocol, times, uneventful)),
         };
         let session = Config {
             max_queue_items: limits.max_queue_items,
@@ -91,30 +105,41 @@ impl Kit {
         };
         Ok(Self {
             session: Arc::new(session),
-            sente: carriers(Wire::Sente),
-            tsugi: carriers(Wire::Tsugi),
+            sente: carriers(Protocol::Sente, &uneventful),
+            tsugi: carriers(Protocol::Tsugi, &nothing),
             accepted: word("chsk/dummy-cb-200")?,
             nothing,
             timeout,
+            uneventful,
             codec,
             framing,
+            wire,
         })
     }
 
     /// The kit of this codec in this framing.
     pub(crate) fn named(kits: &[Self], framing: Framing, codec: &str) -> Option<usize> {
-        kits.iter().position(|kit| kit.framing == framing && kit.codec.name() == codec)
+        kits.iter().position(|kit| kit.is_current(framing) && kit.codec.name() == codec)
+    }
+
+    /// The kit for plain Sente clients of this version; there is none for an older one where the first codec is binary.
+    pub(crate) fn of_sente(kits: &[Self], wire: Wire) -> Option<usize> {
+        kits.iter().position(|kit| kit.wire == wire)
+    }
+
+    fn is_current(&self, framing: Framing) -> bool {
+        self.framing == framing && self.wire == Wire::Current
     }
 
     /// 400, with the codecs there are.
     pub(crate) fn unknown(kits: &[Self], framing: Framing) -> Refusal {
-        let names: Vec<&str> = kits.iter().filter(|kit| kit.framing == framing).map(|kit| kit.codec.name()).collect();
+        let names: Vec<&str> = kits.iter().filter(|kit| kit.is_current(framing)).map(|kit| kit.codec.name()).collect();
         Refusal::new(http::StatusCode::BAD_REQUEST, format!("Unknown codec; choose one of: {}", names.join(", ")))
     }
 
     /// What a session must know of a carrier of this kind.
-    pub(crate) fn profile(&self, wire: Wire, transport: Transport) -> Arc<Profile> {
-        let carriers = if wire == Wire::Sente { &self.sente } else { &self.tsugi };
+    pub(crate) fn profile(&self, protocol: Protocol, transport: Transport) -> Arc<Profile> {
+        let carriers = if protocol == Protocol::Sente { &self.sente } else { &self.tsugi };
         Arc::clone(if transport == Transport::WebSocket { &carriers.websocket } else { &carriers.poll })
     }
 
@@ -136,12 +161,33 @@ impl Kit {
 
     /// How an anonymous user is written (sente.md 8.3).
     pub(crate) fn no_user(&self) -> Value {
-        if self.codec.name() == "json" { Value::Nil } else { keyword("sente/nil-uid") }
+        match self.wire {
+            _ if self.codec.name() == "json" => Value::Nil,
+            Wire::Current | Wire::SenteV2 => keyword("sente/nil-uid"),
+            Wire::SenteV1 => keyword("taoensso.sente/nil-uid"),
+        }
     }
 }
 
-fn websocket_profile(wire: Wire, times: &Times, ping: &Frame) -> Profile {
-    let close = if wire == Wire::Sente {
+/// A codec as older Sente speaks it, if it could be.
+fn older(codec: &Arc<dyn Codec>) -> Vec<(Arc<dyn Codec>, Wire)> {
+    let wrap = |older: Option<Older>, wire| older.map(|older| (Arc::new(older) as Arc<dyn Codec>, wire));
+    let v2 = wrap(Older::v2(Arc::clone(codec)), Wire::SenteV2);
+    v2.into_iter().chain(wrap(Older::v1(Arc::clone(codec)), Wire::SenteV1)).collect()
+}
+
+/// How a WebSocket's peer is asked whether it is there. Sente up to 1.18 does not answer its own ping, and up to 1.8 throws
+/// at it (sente.md 18.4 and 18.8), but every WebSocket answers a ping of RFC 6455.
+fn pings(wire: Wire, word: &Message) -> Vec<Frame> {
+    match wire {
+        Wire::Current => vec![Frame::message(word)],
+        Wire::SenteV2 => vec![Frame::ping(b""), Frame::message(word)],
+        Wire::SenteV1 => vec![Frame::ping(b"")],
+    }
+}
+
+fn websocket_profile(protocol: Protocol, times: &Times, pings: &[Frame]) -> Profile {
+    let close = if protocol == Protocol::Sente {
         Close::because(CloseCode::NORMAL, "")
     } else {
         Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping")
@@ -150,20 +196,20 @@ fn websocket_profile(wire: Wire, times: &Times, ping: &Frame) -> Profile {
         every: every / 2,
         rhythm: Rhythm::WhenIdle,
         timeout: times.ping_timeout,
-        frames: vec![ping.clone()],
+        frames: pings.to_vec(),
         close,
     };
     Profile {
         transport: Transport::WebSocket,
         capacity: Capacity::Unlimited,
         heartbeat: times.keep_alive.map(heartbeat),
-        window: if wire == Wire::Sente { times.window_websocket } else { Duration::ZERO },
+        window: if protocol == Protocol::Sente { times.window_websocket } else { Duration::ZERO },
         grace: times.grace_websocket,
         after_loss: AfterLoss::Wait,
     }
 }
 
-fn poll_profile(wire: Wire, times: &Times, timeout: &Message) -> Profile {
+fn poll_profile(protocol: Protocol, times: &Times, timeout: &Message) -> Profile {
     let heartbeat = Heartbeat {
         every: times.poll_timeout,
         rhythm: Rhythm::WhenIdle,
@@ -173,9 +219,9 @@ fn poll_profile(wire: Wire, times: &Times, timeout: &Message) -> Profile {
     };
     Profile {
         transport: Transport::Poll,
-        capacity: if wire == Wire::Sente { Capacity::One } else { Capacity::Bytes(POLL_BYTES) },
+        capacity: if protocol == Protocol::Sente { Capacity::One } else { Capacity::Bytes(POLL_BYTES) },
         heartbeat: Some(heartbeat),
-        window: if wire == Wire::Sente { times.window_poll } else { Duration::ZERO },
+        window: if protocol == Protocol::Sente { times.window_poll } else { Duration::ZERO },
         grace: times.grace_poll,
         after_loss: AfterLoss::Wait,
     }

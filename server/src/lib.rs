@@ -55,7 +55,7 @@ pub mod users;
 pub use broker::{Broker, Delivery, Target};
 pub use config::{
     Forwarded, Limits, NativeClients, Origins, SessionCookie, SockJsConfig, SockJsHeartbeat, SockJsProfile,
-    SockJsTransport, SocketConfig, Times,
+    SockJsTransport, SocketConfig, Times, Wire,
 };
 pub use error::{ConfigError, Refusal};
 pub use event::{Event, EventId, IntoEvent};

@@ -1,15 +1,16 @@
 //! A session that speaks events: it decodes what comes in and hands one event after another to the router.
 
+use crate::config::Wire;
 use crate::core::Core;
 use crate::event;
 use crate::handler::{Call, Concurrency, Context};
 use crate::hello::{Hello, count};
 use crate::identity::{ClientId, SessionId, UserId};
-use crate::kit::{Kit, Wire, keyword};
+use crate::kit::{Kit, Protocol, keyword};
 use crate::outbox::{Counts, Key, Outbox, Taken};
 use crate::reply::{Failure, Gone, Responder};
 use crate::service::guard::same_token;
-use crate::session::{Cell, Owner, with};
+use crate::session::{Cell, Farewell, Owner, with};
 use crate::users::Edge;
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -17,10 +18,10 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use tokio::sync::Semaphore;
-use tsugi_proto::codec::DecodeError;
+use tsugi_proto::codec::{DecodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
 use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
@@ -30,8 +31,9 @@ pub(crate) struct Peer {
     cell: Cell,
     /// Tells this session from every other of the server, for maps.
     pub(crate) number: u64,
-    pub(crate) wire: Wire,
-    kit: usize,
+    pub(crate) protocol: Protocol,
+    /// Which of the core's kits. It changes when a client turns out to be of another version of Sente.
+    kit: AtomicUsize,
     pub(crate) context: Arc<Context>,
     /// Counted against the sessions of this address.
     pub(crate) address: Option<IpAddr>,
@@ -98,6 +100,11 @@ impl Owner for Peer {
         }
     }
 
+    /// Clients of 1.9 to 1.17 stay away for ever after a clean close (sente.md 9.9).
+    fn farewell(&self) -> Farewell {
+        if self.kit().wire == Wire::SenteV1 { Farewell::HangUp } else { Farewell::Close }
+    }
+
     /// Starts the worker unless it runs. Its first step is taken here: most handlers never wait, and then no task is
     /// needed.
     fn readable(self: Arc<Self>) {
@@ -116,7 +123,7 @@ impl Peer {
     pub(crate) fn new(
         core: &Arc<Core>,
         cell: Cell,
-        wire: Wire,
+        protocol: Protocol,
         kit: usize,
         context: Arc<Context>,
         address: Option<IpAddr>,
@@ -125,7 +132,8 @@ impl Peer {
         let number = core.next_number();
         let gated = AtomicBool::new(gate.is_some());
         let work = Mutex::new(Work { gate: gate.map(Box::new), ..Work::default() });
-        Arc::new(Self { cell, number, wire, kit, context, address, core: Arc::clone(core), gated, work })
+        let kit = AtomicUsize::new(kit);
+        Arc::new(Self { cell, number, protocol, kit, context, address, core: Arc::clone(core), gated, work })
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -133,11 +141,24 @@ impl Peer {
     }
 
     pub(crate) fn kit(&self) -> &Kit {
-        &self.core.kits[self.kit]
+        &self.core.kits[self.kit_index()]
     }
 
     pub(crate) fn kit_index(&self) -> usize {
-        self.kit
+        self.kit.load(Ordering::Acquire)
+    }
+
+    /// From now on the client is spoken to in another version of Sente. Events that wait already are the same in each, but
+    /// for the frame of one alone, and that the version before reads by accident (sente.md 1.4).
+    pub(crate) fn speak(self: &Arc<Self>, kit: usize) {
+        if self.kit.swap(kit, Ordering::AcqRel) == kit {
+            return;
+        }
+        let kit = &self.core.kits[kit];
+        tracing::info!(target: "tsugi", client = %self.client(), wire = ?kit.wire, "a Sente client of another version than this path is for: answered in its own");
+        with(&self.owner(), |session, _| {
+            session.reconfigure(Arc::clone(&kit.session), |transport| kit.profile(self.protocol, transport));
+        });
     }
 
     pub(crate) fn user(&self) -> Option<&UserId> {
@@ -248,18 +269,38 @@ impl Peer {
 
     async fn do_job(self: &Arc<Self>, job: Job) {
         match job {
-            Job::Posted(received, None) if self.wire == Wire::Tsugi => self.take(received).await,
+            Job::Posted(received, None) if self.protocol == Protocol::Tsugi => self.take(received).await,
             Job::Posted(received, responder) => self.handle(received, responder, None).await,
             Job::News(id, data) => self.route_made(id, data, None).await,
         }
     }
 
     async fn handle_message(self: &Arc<Self>, message: &Message) {
+        self.hear_version(message);
         match self.kit().codec.decode_event(message) {
             Ok(received) if self.gated.load(Ordering::Acquire) => self.pass_gate(&received),
             Ok(received) => self.take(received).await,
+            Err(error) if self.kit().wire != Wire::Current => self.tell_bad_package(message, &error).await,
             Err(error) => self.refuse_message(&error),
         }
+    }
+
+    /// A client of Sente 1.0 to 1.17 is known by its first byte, wherever it came in (sente.md 1.6).
+    fn hear_version(self: &Arc<Self>, message: &Message) {
+        if self.protocol == Protocol::Sente
+            && Older::is_v1(message)
+            && let Some(kit) = Kit::of_sente(&self.core.kits, Wire::SenteV1)
+        {
+            self.speak(kit);
+        }
+    }
+
+    /// As Sente before 1.21 did: the application hears of it, and the connection goes on.
+    async fn tell_bad_package(self: &Arc<Self>, message: &Message, error: &DecodeError) {
+        self.core.counters.undecodable.add(1);
+        tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message");
+        let raw = String::from_utf8_lossy(message.as_bytes()).into_owned();
+        self.route_made(event::BAD_PACKAGE, Value::String(raw.into()), None).await;
     }
 
     /// The first message of a client that must prove itself: hello with the right token opens the gate, anything else ends
@@ -355,7 +396,7 @@ impl Peer {
 
     /// Events in the protocol's own namespace. Only pings and pongs may come from a client (sente-features C7).
     async fn handle_reserved(self: &Arc<Self>, id: EventId, data: Option<Bytes>, responder: Option<Responder>) {
-        if id.as_str() == "chsk/ack" && self.wire == Wire::Tsugi {
+        if id.as_str() == "chsk/ack" && self.protocol == Protocol::Tsugi {
             return self.acknowledged(data.as_deref());
         }
         let known = data.is_none() && matches!(id.as_str(), event::PING | event::PONG);
@@ -465,7 +506,7 @@ impl Peer {
     }
 
     fn outbox_key(&self, name: [u8; 16]) -> Key {
-        Key { user: self.user().cloned(), name, kit: self.kit }
+        Key { user: self.user().cloned(), name, kit: self.kit_index() }
     }
 
     /// The item that came, if the client numbers what it sends: its slot is the number, negative when it wants no reply.
@@ -572,7 +613,9 @@ pub(crate) struct Busy;
 /// The handshake, first on every connection (sente.md 8.2; its fourth element is docs/wire.md's).
 pub(crate) fn handshake(kit: &Kit, user: Option<&UserId>, data: Value, extension: Option<Value>) -> Value {
     let user = user.map_or_else(|| kit.no_user(), |user| Value::String(user.as_str().into()));
-    let mut arguments = vec![user, Value::Nil, data];
+    let mut arguments = vec![user, Value::Nil];
+    // Before 1.21 there was a third element only when it said something (sente.md 8.2).
+    arguments.extend(Some(data).filter(|data| kit.wire == Wire::Current || !data.is_nil()));
     arguments.extend(extension);
     Value::Vector(vec![keyword("chsk/handshake"), Value::Vector(arguments)])
 }

@@ -3,7 +3,9 @@
 use crate::broker::memory::Memory;
 use crate::broker::{Broker, BrokerError, Command, Delivery, Envelope, Target};
 use crate::chsk::Chsk;
-use crate::config::{Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, SockJsConfig, Times};
+use crate::config::{
+    Access, Config, Forwarded, Hooks, Identify, Limits, NativeClients, Origins, SockJsConfig, Times, Wire,
+};
 use crate::core::{Core, Parts};
 use crate::error::{ConfigError, Refusal};
 use crate::future::BoxFuture;
@@ -61,7 +63,28 @@ impl Server {
     /// In axum: `Router::new().route_service("/chsk", server.service())`.
     #[must_use]
     pub fn service(&self) -> Service {
-        Service(Arc::new(Chsk(self.core())))
+        Service(Arc::new(Chsk { core: self.core(), wire: Wire::Current }))
+    }
+
+    /// As [`Server::service`], on a path of its own for Sente clients of before 1.21; see docs/migrating-from-sente.md. One
+    /// push reaches a user's clients of every version.
+    ///
+    /// ```
+    /// # fn run() -> Result<(), Box<dyn std::error::Error>> {
+    /// # let server = tsugi::Server::builder().build()?;
+    /// let app: axum::Router = axum::Router::new()
+    ///     .route_service("/chsk", server.service())
+    ///     .route_service("/old-chsk", server.service_for(tsugi::Wire::SenteV1)?);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    /// [`ConfigError::OlderWire`] when the version is an older one, which carries text, and the server's first codec is binary.
+    pub fn service_for(&self, wire: Wire) -> Result<Service, ConfigError> {
+        let core = self.core();
+        Kit::of_sente(&core.kits, wire).ok_or(ConfigError::OlderWire)?;
+        Ok(Service(Arc::new(Chsk { core, wire })))
     }
 
     /// The same events for SockJS clients, with every option at its default; see [`SockJs`] and docs/sockjs.md. One push

@@ -226,10 +226,21 @@ pub(crate) async fn admit(
         Surface::SockJs => named_client(&params).map(ClientId::new),
         Surface::Events => Some(ClientId::new(named_client(&params).unwrap_or_default())),
     };
-    let bad = |error| Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}"));
-    let client = client.transpose().map_err(bad)?;
+    let client = client.transpose().map_err(|error| {
+        tracing::info!(target: "tsugi", %error, "request without a good client id refused");
+        Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}{}", hint(&params)))
+    })?;
     let request = Arc::new(ConnectRequest::new(head, params, client));
     guard.admit(request, kind).await
+}
+
+/// What a client can do that names none. Sente's have named themselves since 1.3; what came before is not spoken here.
+fn hint(params: &[(String, String)]) -> &'static str {
+    let names = ["client-id", "tsugi"];
+    if params.iter().any(|(name, _)| names.contains(&name.as_str())) {
+        return "";
+    }
+    ". Clients of Sente before 1.3 send none and are not served: update to Sente 1.20 or later"
 }
 
 fn named_client(params: &[(String, String)]) -> Option<&str> {

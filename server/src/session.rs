@@ -38,6 +38,19 @@ pub(crate) trait Owner: Send + Sync + 'static {
     fn readable(self: Arc<Self>);
     /// A carrier took frames from the queue. Called without the lock.
     fn writable(&self) {}
+    /// How a WebSocket ends when the session ends it.
+    fn farewell(&self) -> Farewell {
+        Farewell::Close
+    }
+}
+
+/// How a WebSocket ends.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Farewell {
+    /// With a close frame.
+    Close,
+    /// Without a word, as if it broke: for clients that never come back after a clean close.
+    HangUp,
 }
 
 /// Knows sessions by a name of its own and wants to hear of their end.

@@ -3,7 +3,7 @@
 use crate::core::{Core, Who};
 use crate::error::{ConfigError, Refusal};
 use crate::identity::{ClientId, SessionId};
-use crate::kit::{Kit, Wire};
+use crate::kit::{Kit, Protocol};
 use crate::peer::{Gate, Peer, handshake};
 use crate::service::guard::{Admitted, Csrf, Guard};
 use crate::service::sockjs::{Begin, Opener};
@@ -106,7 +106,7 @@ impl Opener for EventOpener {
             }
         };
         let gated = gate.is_some();
-        let peer = core.begin_in(cell, Wire::SockJs, index, self.who(&admitted)?, gate)?;
+        let peer = core.begin_in(cell, Protocol::SockJs, index, self.who(&admitted)?, gate)?;
         if gated {
             expect_hello(core, &peer);
         }

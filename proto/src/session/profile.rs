@@ -1,5 +1,6 @@
 //! What a session is told of itself and of its carriers.
 
+use super::Session;
 use crate::close::Close;
 use crate::framing::Frame;
 use bytes::Bytes;
@@ -98,4 +99,15 @@ pub struct Config {
     pub expire: Duration,
     /// Makes batches.
     pub joiner: Arc<dyn Joiner>,
+}
+
+impl Session {
+    /// From now on the session is as `config` says and its carrier as `profile` does: its peer speaks otherwise than it was
+    /// taken to. Timers that run are kept.
+    pub fn reconfigure(&mut self, config: Arc<Config>, profile: impl FnOnce(Transport) -> Arc<Profile>) {
+        self.config = config;
+        if let Some(attached) = &mut self.attached {
+            attached.profile = profile(attached.profile.transport);
+        }
+    }
 }

@@ -9,6 +9,7 @@ mod edn_literals;
 mod gzip;
 mod hostile;
 mod msgpack;
+mod older;
 mod resume_model;
 mod session_model;
 mod session_rules;

@@ -1,7 +1,7 @@
 //! A WebSocket as a carrier: one task that reads, writes and sleeps for its session.
 
 use super::Hold;
-use crate::session::{Idle, Owner, Parked, carry, park};
+use crate::session::{Farewell, Idle, Owner, Parked, carry, park};
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -61,8 +61,8 @@ enum Stage {
     Open(Hold),
     /// A close frame is queued or sent; what still comes is read and thrown away.
     Closing,
-    /// The peer broke the protocol, so its close could not be read: hang up once ours is written, and throw away what still
-    /// comes, or a reset could overtake the close.
+    /// The peer broke the protocol, so its close could not be read, or gets none: hang up once what is queued is written, and
+    /// throw away what still comes, or a reset could overtake it.
     Failed,
     /// Our end of a failed connection is shut.
     HungUp,
@@ -166,6 +166,7 @@ impl WebSocket {
                     self.out.push_back(frame.wire().clone());
                 }
                 Transmit::Pending => return,
+                Transmit::Close(_) if hold.owner.farewell() == Farewell::HangUp => self.hang_up(),
                 Transmit::Close(close) => self.say_close(&close),
                 Transmit::Fenced => self.start_close(&Close::because(CloseCode::TAKEN_OVER, "taken over")),
             }
@@ -181,6 +182,12 @@ impl WebSocket {
                 self.start_close(&Close::because(CloseCode::NORMAL, "Normal closure"));
             }
         }
+    }
+
+    /// Ends the connection without a close frame, once what is queued is written.
+    fn hang_up(&mut self) {
+        self.stage = Stage::Failed;
+        self.deadline = Some(tokio::time::Instant::now() + CLOSE_WAIT);
     }
 
     /// Queues a close and gives the peer a while to answer it.
