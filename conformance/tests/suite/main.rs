@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod binary;
+mod codecs;
 mod older;
 mod rows;
 mod sente;
