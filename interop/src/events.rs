@@ -2,7 +2,7 @@
 
 use crate::log::{Endpoint, Log, Seen};
 use std::time::Duration;
-use tsugi::codec::{Edn, Gzip, MessagePack, Transit};
+use tsugi::codec::{Edn, Gzip, Json, MessagePack, Transit};
 use tsugi::users::Online;
 use tsugi::{
     Client, CloseCode, ConfigError, Data, Event, EventId, Handler, Identity, NoReply, Origins, Raw, Refusal, Responder,
@@ -42,13 +42,13 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
         ("/chsk-unauth2", builder().reject(pay).times(times())),
         ("/chsk-origin", builder().allowed_origins(["http://site.com"]).times(times())),
         ("/chsk-fast", builder().times(fast)),
-        ("/chsk-transit", builder().codec(Transit::new()).times(times())),
-        ("/chsk-transit-verbose", builder().codec(Transit::verbose()).times(times())),
-        ("/chsk-msgpack", builder().codec(MessagePack::new()).times(times())),
-        ("/chsk-gz-msgpack", builder().codec(Gzip::new(MessagePack::new())).times(times())),
-        ("/chsk-gz-edn", builder().codec(Gzip::new(Edn::new())).times(times())),
-        ("/chsk-v1", builder().times(times())),
-        ("/chsk-v2", builder().times(times())),
+        ("/chsk-transit", packer().codec(Transit::new()).times(times())),
+        ("/chsk-transit-verbose", packer().codec(Transit::verbose()).times(times())),
+        ("/chsk-msgpack", packer().codec(MessagePack::new()).times(times())),
+        ("/chsk-gz-msgpack", packer().codec(Gzip::new(MessagePack::new())).times(times())),
+        ("/chsk-gz-edn", packer().codec(Gzip::new(Edn::new())).times(times())),
+        ("/chsk-v1", packer().times(times())),
+        ("/chsk-v2", packer().times(times())),
     ];
     let build = |(path, builder): (&'static str, ServerBuilder)| {
         let endpoint = Endpoint { path, log: log.clone() };
@@ -57,7 +57,14 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
     endpoints.into_iter().map(build).collect()
 }
 
+/// EDN for Sente's clients, and everything for those who choose by name.
 fn builder() -> ServerBuilder {
+    let texts = packer().codec(Edn::new()).codec(Json::new()).codec(Transit::new()).codec(Transit::verbose());
+    texts.codec(MessagePack::new())
+}
+
+/// Without a codec yet: Sente's clients speak the first.
+fn packer() -> ServerBuilder {
     Server::builder().origins(Origins::Any).identify(|request| Ok(by_parameter(request)))
 }
 
