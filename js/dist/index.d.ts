@@ -1,8 +1,8 @@
-import { i as Slot, n as Incoming, r as Outgoing, t as Codec } from "./codec-BQDLnM6t.js";
+import { a as Slot, i as Outgoing, n as Incoming, r as Message, t as Codec } from "./codec-D6tVXnlY.js";
 
 //#region src/codec/json.d.ts
 /** The JSON codec: a `bigint` is written as a string. The server's is chosen by `codec=json`. */
-declare function json(): Codec;
+declare function json(): Codec<string>;
 //#endregion
 //#region src/state.d.ts
 /** Why there is no connection, or no better one. */
@@ -117,7 +117,7 @@ type WebSocketConstructor = new (url: string) => WebSocketLike;
 type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 /** Options of `connect`; every one has a default. */
 interface Options {
-  /** How values become text. Default: JSON. The server must offer it. */
+  /** How values become messages. Default: JSON. The server must offer it. */
   codec?: Codec;
   /** The application's CSRF token, or how to get it; asked for again at every attempt to connect. Default: none. */
   csrfToken?: string | (() => string | undefined | Promise<string | undefined>);
@@ -236,4 +236,4 @@ type AnyEvents = Record<string, unknown>;
  */
 declare function connect<S extends object = AnyEvents, C extends object = AnyEvents>(url?: string, options?: Options): Client<S, C>;
 //#endregion
-export { type AnyEvents, type Client, type Closed, type Codec, ConnectError, type Connecting, type DataOf, type Exchange, type Fetch, type Gap, type Incoming, type Open, type Options, type Outgoing, type Reason, type ReplyOf, RequestError, type RequestErrorCode, type RequestOptions, SendError, type SendErrorCode, type Slot, type State, type Transport, type Verdict, type Waiting, type WebSocketConstructor, type WebSocketLike, connect, json };
+export { type AnyEvents, type Client, type Closed, type Codec, ConnectError, type Connecting, type DataOf, type Exchange, type Fetch, type Gap, type Incoming, type Message, type Open, type Options, type Outgoing, type Reason, type ReplyOf, RequestError, type RequestErrorCode, type RequestOptions, SendError, type SendErrorCode, type Slot, type State, type Transport, type Verdict, type Waiting, type WebSocketConstructor, type WebSocketLike, connect, json };

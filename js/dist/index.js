@@ -3,7 +3,7 @@ function json() {
     name: "json",
     contentType: "application/json",
     encode: ({ id, data, slot }) => text([data === void 0 ? [id] : [id, data], slot]),
-    decode: (lines) => lines.split("\n").filter((line) => line.trim()).map(packet)
+    decode: (lines) => String(lines).split("\n").filter((line) => line.trim()).map(packet)
   };
 }
 function text(packet2) {
@@ -59,7 +59,7 @@ const SENTE = {
 };
 function configure(url, options, environment) {
   const { codec = json(), clientId = randomId(), wire = "tsugi", csrfToken, params } = options;
-  const http = resolveUrl(url, options, environment.y);
+  const http = resolveUrl(url, options, environment.F);
   const ws = webSocketUrl(http);
   const asking = wire === "tsugi" ? {
     tsugi: "1",
@@ -71,11 +71,11 @@ function configure(url, options, environment) {
     transports: options.transports ?? ["ws", "poll"],
     requestTimeoutMs: options.requestTimeoutMs ?? 1e4,
     sendTimeoutMs: options.sendTimeoutMs ?? 3e5,
-    z: options.whileDown === "refuse",
+    G: options.whileDown === "refuse",
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3e3,
     maxQueue: options.maxQueue ?? 1e3,
     headers: options.headers ?? {},
-    m: SENTE,
+    q: SENTE,
     csrfToken: typeof csrfToken === "function" ? csrfToken : () => csrfToken,
     url: (transport, query, token) => {
       const csrf = transport === "ws" && wire === "sente" && token !== void 0 ? { "csrf-token": token } : void 0;
@@ -150,7 +150,7 @@ var Events = class {
       handlers.delete(own);
     };
   }
-  k(id, ...what) {
+  o(id, ...what) {
     for (const handler of [...this.#handlers.get(id) ?? []]) try {
       const result = handler(...what);
       if (result instanceof Promise) result.catch((error) => this.#report(error));
@@ -159,10 +159,10 @@ var Events = class {
     }
   }
   /** Events of one batch, one after another; what is no event is reported and passed over. */
-  A(events) {
+  H(events) {
     for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") {
-      this.k(event[0], event[1]);
-      this.k(ANY, event[0], event[1]);
+      this.o(event[0], event[1]);
+      this.o(ANY, event[0], event[1]);
     } else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
   }
 };
@@ -178,7 +178,7 @@ function readHandshake(payload, defaults) {
   return {
     user: nobody ? null : String(uid),
     data,
-    B: terms
+    I: terms
   };
 }
 function readWelcome(payload) {
@@ -215,24 +215,24 @@ var Ledger = class {
   * Takes note of an item.
   * @returns whether it is news, and did not come before on another carrier.
   */
-  C(number, items, ms) {
+  J(number, items, ms) {
     if (number <= this.received) return false;
     this.received = number;
     if (number - this.#acknowledged >= items) this.#tell();
-    else this.#late ??= this.#environment.d(ms, this.#tell);
+    else this.#late ??= this.#environment.g(ms, this.#tell);
     return true;
   }
   /** The server is told now: how far it is. */
-  g() {
+  j() {
     this.#environment.cancel(this.#late);
     this.#late = void 0;
     this.#acknowledged = this.received;
     return this.received;
   }
   /** Another session begins, or what lies before an item will not come. */
-  r(next) {
+  w(next) {
     this.received = next - 1;
-    this.g();
+    this.j();
   }
 };
 var Outbox = class {
@@ -241,8 +241,8 @@ var Outbox = class {
   /** The last item that any server may have. */
   sent = 0;
   /** The last number that was given. */
-  n = 0;
-  /** Characters under way. */
+  r = 0;
+  /** Characters or bytes under way. */
   length = 0;
   items = /* @__PURE__ */ new Map();
   /** Those of them that the carrier has yet to take. */
@@ -252,17 +252,17 @@ var Outbox = class {
     this.name = name;
     this.#environment = environment;
   }
-  get D() {
-    return Array.from(this.items.values(), (item) => item.l);
+  get K() {
+    return Array.from(this.items.values(), (item) => item.p);
   }
   add(id, data, text2, wantsReply, ms, signal) {
-    this.n += 1;
-    const number = this.n;
-    const late = () => this.fail(number, "timeout", `not done within ${ms} ms`);
-    const aborted = () => this.fail(number, "aborted");
-    const timer = this.#environment.d(ms, late);
+    this.r += 1;
+    const number = this.r;
+    const late = () => this.b(number, "timeout", `not done within ${ms} ms`);
+    const aborted = () => this.b(number, "aborted");
+    const timer = this.#environment.g(ms, late);
     signal?.addEventListener("abort", aborted);
-    const cancel = () => delivery.state === "waiting" && this.fail(number, "aborted");
+    const cancel = () => delivery.state === "waiting" && this.b(number, "aborted");
     let resolve;
     const delivery = {
       id,
@@ -281,11 +281,11 @@ var Outbox = class {
       resolve(delivery);
     };
     const item = {
-      number,
+      e: number,
       text: text2,
-      o: wantsReply,
-      l: delivery,
-      settle
+      s: wantsReply,
+      p: delivery,
+      k: settle
     };
     this.items.set(number, item);
     this.#due.push(item);
@@ -293,49 +293,49 @@ var Outbox = class {
     return delivery;
   }
   /** A carrier begins, to a server that has taken and handled so much: what it has not taken goes out again. */
-  E(taken, handled) {
+  L(taken, handled) {
     this.handled(handled);
-    this.#due = [...this.items.values()].filter(({ number }) => number > taken);
+    this.#due = [...this.items.values()].filter(({ e: number }) => number > taken);
   }
   /** The next for the carrier, if it is no larger than this. */
-  h(room = Number.POSITIVE_INFINITY) {
+  l(room = Number.POSITIVE_INFINITY) {
     for (let item = this.#due[0]; item; item = this.#due[0]) {
-      if (this.items.has(item.number)) {
+      if (this.items.has(item.e)) {
         if (item.text.length > room) return void 0;
         this.#due.shift();
-        item.l.state = "sent";
-        this.sent = Math.max(this.sent, item.number);
+        item.p.state = "sent";
+        this.sent = Math.max(this.sent, item.e);
         return item;
       }
       this.#due.shift();
     }
   }
   /** A reply that nobody waits for came too late, or twice. */
-  settle(number, reply) {
+  k(number, reply) {
     const failure = failureIn(reply);
-    if (failure) this.end(number, "failed", { error: failure });
-    else this.end(number, "handled", { reply });
+    if (failure) this.d(number, "failed", { error: failure });
+    else this.d(number, "handled", { reply });
   }
   /** The server has handled everything up to this; the replies among it come by themselves. */
   handled(upTo) {
-    for (const { number, o: wantsReply } of [...this.items.values()]) {
+    for (const { e: number, s: wantsReply } of [...this.items.values()]) {
       if (number > upTo) return;
-      if (!wantsReply) this.end(number, "handled");
+      if (!wantsReply) this.d(number, "handled");
     }
   }
-  fail(number, code, message) {
-    return this.end(number, "failed", { error: new RequestError(code, message) });
+  b(number, code, message) {
+    return this.d(number, "failed", { error: new RequestError(code, message) });
   }
   /** Fails everything, or what was sent. */
-  p(code, state) {
-    for (const { number, l: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.fail(number, code);
+  t(code, state) {
+    for (const { e: number, p: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.b(number, code);
   }
   /** @returns whether it was still under way. */
-  end(number, state, outcome) {
+  d(number, state, outcome) {
     const item = this.items.get(number);
     if (!item) return false;
-    Object.assign(item.l, outcome, { state });
-    item.settle();
+    Object.assign(item.p, outcome, { state });
+    item.k();
     return true;
   }
 };
@@ -344,53 +344,53 @@ const CLIMB_CAP_MS = 3e5;
 const YOUNG_DEATHS = 3;
 var Path = class {
   /** What is known of WebSockets. Set by whoever learns more. */
-  c = "fine";
+  f = "fine";
   #allowed;
   #failedClimbs = 0;
   #youngDeaths = 0;
   constructor(allowed, webSocketExists) {
     this.#allowed = webSocketExists ? allowed : allowed.filter((transport) => transport !== "ws");
-    if (!this.#allowed.includes("ws")) this.c = "unavailable";
+    if (!this.#allowed.includes("ws")) this.f = "unavailable";
   }
   /** What an attempt begins with. */
-  first() {
-    return this.c === "fine" || !this.i("poll") ? this.#allowed[0] : "poll";
+  x() {
+    return this.f === "fine" || !this.m("poll") ? this.#allowed[0] : "poll";
   }
-  i(transport) {
+  m(transport) {
     return this.#allowed.includes(transport);
   }
   /** An open WebSocket was lost. */
-  F(young) {
+  M(young) {
     this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
-    if (this.#youngDeaths >= YOUNG_DEATHS && this.i("poll")) this.c = "unstable";
+    if (this.#youngDeaths >= YOUNG_DEATHS && this.m("poll")) this.f = "unstable";
   }
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
-  s() {
+  y() {
     this.#youngDeaths = 0;
-    if (this.i("ws")) this.c = "fine";
+    if (this.m("ws")) this.f = "fine";
   }
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
-  G(random) {
-    if (!this.i("ws") || this.#allowed[0] === "poll") return void 0;
+  N(random) {
+    if (!this.m("ws") || this.#allowed[0] === "poll") return void 0;
     const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
     return Math.round(base * (0.75 + 0.5 * random));
   }
-  H(verdict) {
+  O(verdict) {
     this.#failedClimbs += 1;
-    this.c = verdict;
+    this.f = verdict;
   }
   /** A WebSocket was open long enough to be trusted, or the network is another one: what was learnt may be wrong. */
-  forget() {
+  u() {
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
   }
 };
 var Carrier = class {
   /** What the server has yet to say. */
-  j = "handshake";
+  n = "handshake";
   /** The number of the next item that it brings; 0 where nothing is counted. */
   next = 0;
-  b = false;
+  c = false;
   host;
   #watchdog;
   constructor(host) {
@@ -398,34 +398,34 @@ var Carrier = class {
   }
   /** Ends it without a word to the host. */
   close(code = 1e3, reason = "") {
-    if (this.b) return;
-    this.b = true;
-    this.e(void 0);
-    this.t(code, reason);
+    if (this.c) return;
+    this.c = true;
+    this.h(void 0);
+    this.z(code, reason);
   }
-  fail(reason, message, code) {
-    this.end({
+  b(reason, message, code) {
+    this.d({
       reason,
       message: message === void 0 ? message : String(message),
       code
     });
   }
-  end(loss, closeCode) {
-    if (this.b) return;
+  d(loss, closeCode) {
+    if (this.c) return;
     this.close(closeCode);
-    this.host.I(this, loss);
+    this.host.P(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
-  e(ms, late) {
+  h(ms, late) {
     this.host.a.cancel(this.#watchdog);
-    this.#watchdog = ms === void 0 || !late ? void 0 : this.host.a.d(ms, late);
+    this.#watchdog = ms === void 0 || !late ? void 0 : this.host.a.g(ms, late);
   }
   /** @returns `undefined` after a failure. */
-  decode(text2) {
+  decode(message) {
     try {
-      return this.host.codec.decode(text2);
+      return this.host.codec.decode(message);
     } catch (error) {
-      this.fail("bad-frame", error);
+      this.b("bad-frame", error);
       return;
     }
   }
@@ -446,33 +446,33 @@ var PollCarrier = class extends Carrier {
   /** It was called: no poll is begun any more either. */
   #fenced = false;
   #exchanges = /* @__PURE__ */ new Set();
-  start() {
+  A() {
     this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
-  u(text2) {
+  B(text2) {
     this.#run(async () => this.#receive(await this.#post(text2)));
   }
-  v(terms) {
+  C(terms) {
     this.#terms = terms;
     this.#startPoll();
-    this.f();
+    this.i();
   }
-  q(text2) {
+  v(text2) {
     const can = this.#mayPost();
     if (can) this.#deliver(text2, []);
     return can;
   }
   /** Stops posting, and says when hello may be said on a WebSocket. */
-  J(quiet) {
+  Q(quiet) {
     this.#quiet = quiet;
     this.#ceded();
   }
   /** Nobody took over after all. */
-  K() {
+  R() {
     this.#fenced = false;
     this.#quiet = void 0;
     if (!this.#poll) this.#startPoll();
-    this.f();
+    this.i();
   }
   #ceded() {
     if (!this.#quiet || this.#fenced || this.#posting) return;
@@ -494,59 +494,62 @@ var PollCarrier = class extends Carrier {
   async #pollOnce(poll) {
     const { a: environment } = this.host;
     const polledAt = environment.now();
-    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.g()) };
+    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.j()) };
     const packets = await this.#get(ack, this.#holdMs());
-    if (this.b || this.#poll !== poll) return;
+    if (this.c || this.#poll !== poll) return;
     this.#poll = void 0;
     this.#receive(packets);
-    if (this.b) return;
+    if (this.c) return;
     const next = () => {
       if (!this.#poll && !this.#fenced) this.#startPoll();
     };
-    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.e(PAUSE_MS, next);
+    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.h(PAUSE_MS, next);
     else next();
   }
-  f() {
+  i() {
     while (this.#mayPost()) {
       const parcels = this.#batch();
       if (parcels.length === 0) return;
-      this.#deliver(parcels.map(({ text: text2 }) => text2).join("\n"), parcels);
+      const messages = parcels.map(({ text: text2 }) => text2);
+      this.#deliver(this.host.codec.binary ? new Blob(messages) : messages.join("\n"), parcels);
     }
   }
   #mayPost() {
-    return this.#terms !== void 0 && !this.b && !this.#quiet && !this.#posting;
+    return this.#terms !== void 0 && !this.c && !this.#quiet && !this.#posting;
   }
   /** In order, as many as the server takes at once, and at least one. Sente takes one. */
   #batch() {
     const parcels = [];
     let room = this.#terms?.session && this.#terms["max-message"] / 3 || 0;
-    for (let next = this.host.h(); next; next = this.host.h(room)) {
+    for (let next = this.host.l(); next; next = this.host.l(room)) {
       parcels.push(next);
       room -= next.text.length + 1;
     }
     return parcels;
   }
   #deliver(body, parcels) {
-    const asked = this.#terms?.session === void 0 && parcels.find((parcel) => parcel.o);
+    const asked = this.#terms?.session === void 0 && parcels.find((parcel) => parcel.s);
     if (!asked) this.#posting = true;
     this.#run(async () => {
       const packets = await this.#send(body, parcels);
-      if (asked) this.host.settle(asked.number, senteReply(packets[0]?.payload));
+      if (asked) this.host.k(asked.e, senteReply(packets[0]?.payload));
       else {
         this.#posting = false;
         this.#receive(packets);
         this.#ceded();
       }
-      this.f();
+      this.i();
     });
   }
   async #send(body, parcels) {
     try {
-      return await (this.#terms?.session === void 0 ? this.#exchange({}, this.#holdMs(), new URLSearchParams({ ppstr: body })) : this.#post(body));
+      if (this.#terms?.session !== void 0) return await this.#post(body);
+      const [query, form] = typeof body === "string" ? [{}, new URLSearchParams({ ppstr: body })] : [{ "binary?": "true" }, body];
+      return await this.#exchange(query, this.#holdMs(), form);
     } catch (error) {
       const { httpStatus } = error;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
-      this.host.L(parcels, httpStatus);
+      this.host.S(parcels, httpStatus);
       return [];
     }
   }
@@ -554,7 +557,7 @@ var PollCarrier = class extends Carrier {
     return (this.#terms?.["poll-ms"] ?? 0) + SLACK_MS;
   }
   #receive(packets) {
-    if (!this.b) this.host.w(this, packets);
+    if (!this.c) this.host.D(this, packets);
   }
   #get(query, timeoutMs) {
     return this.#exchange({
@@ -576,7 +579,7 @@ var PollCarrier = class extends Carrier {
     if (session !== void 0) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
     let late = false;
-    const timer = host.a.d(timeoutMs, () => {
+    const timer = host.a.g(timeoutMs, () => {
       late = true;
       abort.abort();
     });
@@ -594,10 +597,10 @@ var PollCarrier = class extends Carrier {
       const response2 = await host.a.fetch(host.url("poll", query), init);
       return {
         response: response2,
-        text: await response2.text()
+        content: await (response2.status === 200 && host.codec.binary ? response2.arrayBuffer() : response2.text())
       };
     };
-    const { response, text: text2 } = await ask().catch((error) => {
+    const { response, content } = await ask().catch((error) => {
       throw {
         reason: late ? "timeout" : "network",
         message: String(error)
@@ -606,17 +609,17 @@ var PollCarrier = class extends Carrier {
       host.a.cancel(timer);
       this.#exchanges.delete(abort);
     });
-    if (response.status !== 200) throw lossOf(response, text2);
-    return host.codec.decode(text2);
+    if (response.status !== 200) throw lossOf(response, content);
+    return host.codec.decode(content);
   }
   /** Every failure of an exchange ends here, so that none is left to the global handler. */
   #run(work) {
     work().catch((error) => {
-      if (error instanceof Error) this.fail("bad-frame", error);
-      else this.end(error);
+      if (error instanceof Error) this.b("bad-frame", error);
+      else this.d(error);
     });
   }
-  t() {
+  z() {
     for (const abort of this.#exchanges) abort.abort();
   }
 };
@@ -657,39 +660,38 @@ var WebSocketCarrier = class extends Carrier {
   #pacer;
   /** A ping waits for its answer. */
   #asked = false;
-  start(handshakeTimeoutMs) {
+  A(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
-    const { WebSocket } = this.host.a;
+    const WebSocket = this.host.a.WebSocket;
     try {
-      if (!WebSocket) throw new TypeError("no WebSocket constructor");
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
-      this.e(0, () => this.fail("network", error));
+      this.h(0, () => this.b("network", error));
     }
   }
-  u(text2, timeoutMs) {
+  B(text2, timeoutMs) {
     this.#expect(timeoutMs);
     this.#write(text2);
   }
   #expect(timeoutMs) {
-    this.e(timeoutMs, () => this.fail("timeout", `no ${this.j} in time`));
+    this.h(timeoutMs, () => this.b("timeout", `no ${this.n} in time`));
   }
-  v(terms) {
+  C(terms) {
     this.#terms = terms;
     this.#heardAt = this.host.a.now();
     this.#listenFor(terms["ping-ms"]);
   }
-  f() {
+  i() {
     const { a: environment } = this.host;
     environment.cancel(this.#pacer);
-    while (!this.b && !this.#isFull()) {
-      const parcel = this.host.h();
+    while (!this.c && !this.#isFull()) {
+      const parcel = this.host.l();
       if (!parcel) return;
       this.#write(parcel.text);
     }
-    if (!this.b) this.#pacer = environment.d(PACE_MS, () => this.f());
+    if (!this.c) this.#pacer = environment.g(PACE_MS, () => this.i());
   }
-  q(text2) {
+  v(text2) {
     const can = !this.#isFull();
     if (can) this.#write(text2);
     return can;
@@ -698,14 +700,14 @@ var WebSocketCarrier = class extends Carrier {
     return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
   /** Asks whether anyone is there, without waiting for silence. */
-  x() {
+  E() {
     const terms = this.#terms;
-    if (!terms || this.b || this.#asked) return;
+    if (!terms || this.c || this.#asked) return;
     this.#asked = true;
     const slot = terms.session === void 0 ? "000000" : PING_SLOT;
-    this.e(terms["ping-timeout-ms"], () => {
+    this.h(terms["ping-timeout-ms"], () => {
       if (!this.#asked) this.#listenFor(terms["ping-ms"]);
-      else this.end({
+      else this.d({
         reason: "timeout",
         code: NO_PONG,
         message: "no answer to a ping"
@@ -724,36 +726,35 @@ var WebSocketCarrier = class extends Carrier {
     socket.onerror = () => {
     };
     socket.onclose = ({ code, reason }) => {
-      this.fail(code === 1006 ? "network" : "server", reason || void 0, code);
+      this.b(code === 1006 ? "network" : "server", reason || void 0, code);
     };
   }
   #message(data) {
-    if (this.b) return;
+    if (this.c) return;
     this.#heardAt = this.host.a.now();
     this.#asked = false;
-    if (typeof data !== "string") return this.fail("bad-frame", "a binary message");
     const packets = this.decode(data);
-    if (packets) this.host.w(this, packets);
+    if (packets) this.host.D(this, packets);
   }
   /** Waits until nothing was heard for so long, then pings. */
   #listenFor(ms) {
     const { a: environment } = this.host;
     const pingMs = this.#terms?.["ping-ms"] ?? ms;
-    this.e(ms, () => {
+    this.h(ms, () => {
       const silentMs = environment.now() - this.#heardAt;
-      if (silentMs >= pingMs) this.x();
+      if (silentMs >= pingMs) this.E();
       else this.#listenFor(pingMs - silentMs);
     });
   }
   #write(text2) {
-    if (this.b) return;
+    if (this.c) return;
     try {
       this.#socket?.send(text2);
     } catch (error) {
-      this.e(0, () => this.fail("network", error));
+      this.h(0, () => this.b("network", error));
     }
   }
-  t(code, reason) {
+  z(code, reason) {
     this.host.a.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
@@ -808,16 +809,16 @@ var Connection = class {
     this.a = environment;
     this.codec = config.codec;
     this.#events = events;
-    this.#terms = config.m;
+    this.#terms = config.q;
     this.#outbox = new Outbox(randomId(), environment);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== void 0);
-    this.state = this.#connecting(this.#path.first() ?? "ws");
-    this.#unwatch = environment.M((what) => this.#wake(what));
+    this.state = this.#connecting(this.#path.x() ?? "ws");
+    this.#unwatch = environment.T((what) => this.#wake(what));
     this.#connect();
   }
   get outbox() {
-    return this.#outbox.D;
+    return this.#outbox.K;
   }
   send(id, data, { timeoutMs = this.#config.sendTimeoutMs, volatile }) {
     return this.#add(id, data, false, timeoutMs, void 0, volatile);
@@ -834,8 +835,8 @@ var Connection = class {
     this.#drop();
     this.#attempts = 0;
     this.#violations = 0;
-    this.#path.forget();
-    this.#path.s();
+    this.#path.u();
+    this.#path.y();
     this.#connect();
   }
   close(code, reason) {
@@ -859,16 +860,16 @@ var Connection = class {
       "X-CSRF-Token": this.#token
     };
   }
-  g() {
-    return this.#ledger.g();
+  j() {
+    return this.#ledger.j();
   }
-  h(room) {
-    const parcel = this.#outbox.h(room);
+  l(room) {
+    const parcel = this.#outbox.l(room);
     if (!parcel) return void 0;
-    const { number, text: text2, o: wantsReply, l: delivery } = parcel;
+    const { e: number, text: text2, s: wantsReply, p: delivery } = parcel;
     if (!this.#fits(text2)) {
-      this.#outbox.fail(number, "too-large");
-      return this.h(room);
+      this.#outbox.b(number, "too-large");
+      return this.l(room);
     }
     if (this.#terms.session !== void 0) return parcel;
     const slot = wantsReply ? this.#live?.transport === "poll" ? "ajax" : number.toString(16).padStart(6, "0") : null;
@@ -880,25 +881,25 @@ var Connection = class {
       })
     };
   }
-  settle(slot, reply) {
-    this.#outbox.settle(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
+  k(slot, reply) {
+    this.#outbox.k(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
   }
-  L(parcels, httpStatus) {
+  S(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
-    for (const { number } of parcels) this.#outbox.fail(number, code, `refused with ${httpStatus}`);
+    for (const { e: number } of parcels) this.#outbox.b(number, code, `refused with ${httpStatus}`);
   }
-  w(carrier, packets) {
+  D(carrier, packets) {
     for (const packet2 of packets) {
       if (carrier !== this.#live && carrier !== this.#candidate) return;
-      if (!this.#understands(carrier, packet2)) return carrier.fail("bad-frame");
+      if (!this.#understands(carrier, packet2)) return carrier.b("bad-frame");
     }
   }
-  I(carrier, loss) {
+  P(carrier, loss) {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
     else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
   }
   #connect() {
-    const transport = this.#path.first();
+    const transport = this.#path.x();
     if (!transport) return this.#end({ reason: "no-transport" });
     if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
   }
@@ -937,46 +938,46 @@ var Connection = class {
   }
   #open(transport) {
     this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
-    this.#candidate.start(this.#config.handshakeTimeoutMs);
+    this.#candidate.A(this.#config.handshakeTimeoutMs);
   }
   /** @returns whether the server may say this now. */
   #understands(carrier, packet2) {
-    if (carrier.j === "handshake") return this.#handshake(carrier, packet2.payload);
-    if (carrier.j === "welcome") return this.#welcome(carrier, packet2.payload);
+    if (carrier.n === "handshake") return this.#handshake(carrier, packet2.payload);
+    if (carrier.n === "welcome") return this.#welcome(carrier, packet2.payload);
     if (packet2.slot === null) return this.#message(carrier, packet2.payload);
-    if (this.#isNews(carrier)) this.settle(packet2.slot, packet2.payload);
+    if (this.#isNews(carrier)) this.k(packet2.slot, packet2.payload);
     return true;
   }
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier) {
-    return !carrier.next || this.#ledger.C(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
+    return !carrier.next || this.#ledger.J(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
   }
   /** Tells the server what arrived, where a poll does not do it anyway. */
   #sayArrived() {
-    const data = this.g();
+    const data = this.j();
     if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
   }
   #say(id, data) {
-    this.#live?.q(this.codec.encode({
+    this.#live?.v(this.codec.encode({
       id,
       data,
       slot: null
     }));
   }
   #handshake(carrier, payload) {
-    const handshake = readHandshake(payload, this.#config.m);
+    const handshake = readHandshake(payload, this.#config.q);
     if (!handshake) return false;
-    const { user, data, B: terms } = handshake;
+    const { user, data, I: terms } = handshake;
     this.#user = {
       user,
       data
     };
     if (this.#owner !== void 0 && this.#owner !== user) {
-      this.#outbox.p("other-user");
+      this.#outbox.t("other-user");
       this.#outbox = new Outbox(randomId(), this.a);
     }
     this.#owner = user;
-    if (!terms) this.#adopt(carrier, this.#config.m, false);
+    if (!terms) this.#adopt(carrier, this.#config.q, false);
     else this.#sayHello(carrier, terms);
     return true;
   }
@@ -987,7 +988,7 @@ var Connection = class {
       session
     };
     const csrf = carrier.transport === "ws" ? this.#token : void 0;
-    carrier.j = "welcome";
+    carrier.n = "welcome";
     const say = () => {
       if (carrier !== this.#candidate) return;
       const { name: outbox, sent } = this.#outbox;
@@ -1003,9 +1004,9 @@ var Connection = class {
         data,
         slot: null
       });
-      carrier.u(text2, this.#config.handshakeTimeoutMs);
+      carrier.B(text2, this.#config.handshakeTimeoutMs);
     };
-    if (this.#live instanceof PollCarrier) this.#live.J(say);
+    if (this.#live instanceof PollCarrier) this.#live.Q(say);
     else say();
   }
   #welcome(carrier, payload) {
@@ -1014,14 +1015,14 @@ var Connection = class {
     const { session, resumed, next, why, taken, handled } = welcome;
     if (!resumed) {
       const from = this.#ledger.received + 1;
-      this.#ledger.r(1);
-      if (why) this.#events.k(GAP, {
+      this.#ledger.w(1);
+      if (why) this.#events.o(GAP, {
         from,
         why
       });
     }
     this.#countFrom(carrier, next);
-    this.#outbox.E(taken, handled);
+    this.#outbox.L(taken, handled);
     this.#adopt(carrier, {
       ...this.#terms,
       session
@@ -1033,8 +1034,8 @@ var Connection = class {
     carrier.next = next;
     const from = this.#ledger.received + 1;
     if (next <= from) return;
-    this.#ledger.r(next);
-    this.#events.k(GAP, {
+    this.#ledger.w(next);
+    this.#events.o(GAP, {
       from,
       to: next - 1,
       why: "overflow"
@@ -1049,11 +1050,11 @@ var Connection = class {
     this.#live = carrier;
     this.#candidate = void 0;
     this.#terms = terms;
-    carrier.j = "open";
-    if (carrier.transport === "ws") this.#path.c = "fine";
-    carrier.v(terms);
-    carrier.f();
-    const why = carrier.transport === "ws" ? "fine" : this.#path.c;
+    carrier.n = "open";
+    if (carrier.transport === "ws") this.#path.f = "fine";
+    carrier.C(terms);
+    carrier.i();
+    const why = carrier.transport === "ws" ? "fine" : this.#path.f;
     this.#change({
       status: "open",
       transport: carrier.transport,
@@ -1067,7 +1068,7 @@ var Connection = class {
     if (typeof payload === "string") return this.#control(carrier, payload, void 0);
     if (!Array.isArray(payload)) return false;
     if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
-    this.#events.A(payload.filter(() => this.#isNews(carrier)));
+    this.#events.H(payload.filter(() => this.#isNews(carrier)));
     return true;
   }
   #control(carrier, id, data) {
@@ -1075,13 +1076,13 @@ var Connection = class {
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
     else if (id === "chsk/handled") this.#outbox.handled(count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
-    else if (id === "chsk/handshake") carrier.fail("session-gone");
+    else if (id === "chsk/handshake") carrier.b("session-gone");
     else return id.startsWith("chsk/");
     return true;
   }
   #closedByServer(carrier, data) {
     const { code, reason } = Object(data);
-    carrier.fail("server", reason || void 0, typeof code === "number" ? code : 1e3);
+    carrier.b("server", reason || void 0, typeof code === "number" ? code : 1e3);
   }
   /** Two carriers of one client are two clients to plain Sente: events would come twice. */
   #mayClimb() {
@@ -1089,11 +1090,11 @@ var Connection = class {
   }
   #planClimb() {
     this.a.cancel(this.#climbTimer);
-    const ms = this.#mayClimb() ? this.#path.G(this.a.random()) : void 0;
-    if (ms) this.#climbTimer = this.a.d(ms, () => this.#climb());
+    const ms = this.#mayClimb() ? this.#path.N(this.a.random()) : void 0;
+    if (ms) this.#climbTimer = this.a.g(ms, () => this.#climb());
   }
   #climb() {
-    if (!this.#mayClimb() || !this.#path.i("ws")) return;
+    if (!this.#mayClimb() || !this.#path.m("ws")) return;
     this.a.cancel(this.#climbTimer);
     this.#withToken(() => {
       if (this.#mayClimb()) this.#open("ws");
@@ -1102,19 +1103,19 @@ var Connection = class {
   #candidateLost(carrier, loss) {
     this.#candidate = void 0;
     const verdict = loss.reason === "timeout" ? "mute" : "refused";
-    const spoke = carrier.j !== "handshake";
+    const spoke = carrier.n !== "handshake";
     if (this.#live) this.#climbLost(verdict);
-    else if (carrier.transport === "ws" && !spoke && this.#path.i("poll") && !this.#isFinal(loss)) {
-      this.#path.c = verdict;
+    else if (carrier.transport === "ws" && !spoke && this.#path.m("poll") && !this.#isFinal(loss)) {
+      this.#path.f = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
-      if (carrier.transport === "poll") this.#path.s();
+      if (carrier.transport === "poll") this.#path.y();
       this.#failed(loss);
     }
   }
   #climbLost(verdict) {
-    this.#path.H(verdict);
-    this.#live.K();
+    this.#path.O(verdict);
+    this.#live.R();
     this.#planClimb();
   }
   #liveLost(carrier, loss) {
@@ -1123,7 +1124,7 @@ var Connection = class {
     this.#candidate?.close();
     this.#candidate = void 0;
     const openMs = this.a.now() - this.#openedAt;
-    if (carrier.transport === "ws") this.#path.F(openMs < GOOD_MS);
+    if (carrier.transport === "ws") this.#path.M(openMs < GOOD_MS);
     this.#noteGood();
     this.#forget(loss);
     this.#failed(loss);
@@ -1135,13 +1136,13 @@ var Connection = class {
       ...this.#terms,
       session: void 0
     };
-    if (session === void 0) this.#outbox.p("disconnected", "sent");
+    if (session === void 0) this.#outbox.t("disconnected", "sent");
   }
   #noteGood() {
     if (this.state.status !== "open" || this.a.now() - this.#openedAt < GOOD_MS) return;
     this.#attempts = 0;
     this.#violations = 0;
-    if (this.state.transport === "ws") this.#path.forget();
+    if (this.state.transport === "ws") this.#path.u();
   }
   #failed(loss) {
     if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
@@ -1153,7 +1154,7 @@ var Connection = class {
   }
   #retry(loss) {
     const { a: environment } = this;
-    const waitMs = environment.offline() || environment.N() ? CAP_MS : backoff(this.#attempts, environment.random());
+    const waitMs = environment.offline() || environment.U() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
@@ -1161,7 +1162,7 @@ var Connection = class {
   #wait(retryInMs, why) {
     const { a: environment } = this;
     environment.cancel(this.#retryTimer);
-    this.#retryTimer = environment.d(retryInMs, () => this.#connect());
+    this.#retryTimer = environment.g(retryInMs, () => this.#connect());
     const retryAt = environment.now() + retryInMs;
     const offline = environment.offline();
     this.#change({
@@ -1181,14 +1182,14 @@ var Connection = class {
       status: "closed",
       reason
     });
-    this.#outbox.p("closed");
+    this.#outbox.t("closed");
   }
   /** Lets go of everything that could connect or carry. The session may be resumed. */
   #drop(reason, code) {
     this.#epoch += 1;
     this.a.cancel(this.#retryTimer);
     this.a.cancel(this.#climbTimer);
-    this.g();
+    this.j();
     const live = this.#live;
     this.#candidate?.close(code, reason);
     live?.close(code, reason);
@@ -1197,7 +1198,7 @@ var Connection = class {
     if (this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
   }
   #wake(what) {
-    if (what === "online") this.#path.forget();
+    if (what === "online") this.#path.u();
     const { state } = this;
     const live = this.#live;
     if (state.status === "waiting") {
@@ -1206,7 +1207,7 @@ var Connection = class {
         offline: true
       });
       else if (state.reason !== "busy") this.#wait(Math.round(this.a.random() * WAKE_MS), state);
-    } else if (live instanceof WebSocketCarrier) live.x();
+    } else if (live instanceof WebSocketCarrier) live.E();
     else if (what === "online") this.#climb();
   }
   #add(id, data, wantsReply, ms, signal, volatile) {
@@ -1216,11 +1217,11 @@ var Connection = class {
     const live = this.#live;
     const outbox = this.#outbox;
     const { status } = this.state;
-    const { maxQueue, z: refuses } = this.#config;
+    const { maxQueue, G: refuses } = this.#config;
     if (!live && (refuses || status === "closed")) refuse("disconnected", `there is no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
-    const number = outbox.n + 1;
+    const number = outbox.r + 1;
     let text2 = "";
     try {
       text2 = this.codec.encode({
@@ -1234,20 +1235,20 @@ var Connection = class {
     if (!this.#fits(text2)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
     if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
     const delivery = outbox.add(id, data, text2, wantsReply, ms, signal);
-    if (!volatile) live?.f();
-    else if (live?.q(text2)) outbox.end(number, "sent");
-    else outbox.fail(number, "dropped");
+    if (!volatile) live?.i();
+    else if (live?.v(text2)) outbox.d(number, "sent");
+    else outbox.b(number, "dropped");
     return delivery;
   }
   #fits(text2) {
     const maxMessage = this.#terms["max-message"];
-    return text2.length * 3 <= maxMessage || new TextEncoder().encode(text2).length <= maxMessage;
+    return text2.length * 3 <= maxMessage || new Blob([text2]).size <= maxMessage;
   }
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */
   #change(now) {
     const before = this.state;
     this.state = now;
-    this.#events.k(STATE, now, before);
+    this.#events.o(STATE, now, before);
     return this.state === now;
   }
 };
@@ -1255,7 +1256,7 @@ function browserOrNode(options) {
   const { document, navigator, location } = globalThis;
   return {
     now: () => Date.now(),
-    d: (ms, callback) => setTimeout(callback, ms),
+    g: (ms, callback) => setTimeout(callback, ms),
     cancel: (timer) => clearTimeout(timer),
     random: options.random ?? Math.random,
     fetch: options.fetch ?? ((url, init) => fetch(url, {
@@ -1263,11 +1264,11 @@ function browserOrNode(options) {
       ...init
     })),
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
-    y: location?.href,
-    N: () => document?.visibilityState === "hidden",
+    F: location?.href,
+    U: () => document?.visibilityState === "hidden",
     offline: () => navigator?.onLine === false,
-    M: watch,
-    O: report
+    T: watch,
+    V: report
   };
 }
 function watch(changed) {
@@ -1287,7 +1288,7 @@ function connect(url = "/chsk", options = {}) {
   return connectIn(browserOrNode(options), url, options);
 }
 function connectIn(environment, url, options) {
-  const events = new Events((error) => environment.O(error));
+  const events = new Events((error) => environment.V(error));
   const config = configure(url, options, environment);
   const connection = new Connection(config, environment, events);
   return {

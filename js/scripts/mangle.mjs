@@ -37,10 +37,13 @@ const INTERNAL = [
   ],
   ["climbAfter", "climbFailed", "networkChanged"],
   // events.ts, ledger.ts, outbox.ts, handshake.ts
+  ["fail", "end", "start", "settle", "number", "first", "forget"],
   ["tell", "batch", "enter", "skipTo", "rewind", "take", "last", "failAll", "deliveries", "terms"],
 ].flat();
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
+/** What stands for each name, the same in every file: chunks may meet. */
+let mangleCache = {};
 const mangleProps = new RegExp(`^(${INTERNAL.join("|")})$`);
 
 for (const name of await readdir(dist)) {
@@ -50,7 +53,8 @@ for (const name of await readdir(dist)) {
     const leaked = INTERNAL.filter((internal) => new RegExp(`\\b${internal}\\b\\s*[?(:]`).test(code));
     if (leaked.length > 0) throw new Error(`${name}: public, so not to be shortened: ${leaked.join(", ")}`);
   } else if (name.endsWith(".js")) {
-    const { code } = await transform(text, { mangleProps, minify: name.endsWith(".min.js") });
-    await writeFile(dist + name, code);
+    const built = await transform(text, { mangleProps, mangleCache, minify: name.endsWith(".min.js") });
+    mangleCache = built.mangleCache ?? {};
+    await writeFile(dist + name, built.code);
   }
 }

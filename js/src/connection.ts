@@ -1,7 +1,7 @@
 /** The client's end of one logical connection: what is tried, what is open, what waits. */
 
 import { backoff, CAP_MS } from "./backoff.js";
-import type { Incoming, Slot } from "./codec.js";
+import type { Incoming, Message, Slot } from "./codec.js";
 import { type Config, randomId } from "./config.js";
 import type { Environment, Timer } from "./environment.js";
 import { RequestError, SendError, type SendErrorCode } from "./errors.js";
@@ -23,7 +23,7 @@ const MAX_VIOLATIONS = 3;
 const VIOLATIONS = [1002, 1003, 1007, 1008, 1009];
 /** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
 const WAKE_MS = 250;
-/** Characters that may be under way. */
+/** Characters or bytes that may be under way. */
 const MAX_LENGTH = 16 * 1024 * 1024;
 
 type User = { user: string | null; data: unknown };
@@ -491,7 +491,7 @@ export class Connection implements Host {
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
     const number = outbox.last + 1;
-    let text = "";
+    let text: Message = "";
     try {
       text = this.codec.encode({ id, data, slot: volatile ? null : wantsReply ? number : -number });
     } catch (error) {
@@ -507,9 +507,9 @@ export class Connection implements Host {
     return delivery;
   }
 
-  #fits(text: string): boolean {
+  #fits(text: Message): boolean {
     const maxMessage = this.#terms["max-message"];
-    return text.length * 3 <= maxMessage || new TextEncoder().encode(text).length <= maxMessage;
+    return text.length * 3 <= maxMessage || new Blob([text]).size <= maxMessage;
   }
 
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */

@@ -1,7 +1,7 @@
-/** Channel sockets for the browser and Node. `tsugi/edn` holds the EDN codec. */
+/** Channel sockets for the browser and Node. The codecs beside JSON are `tsugi/edn`, `tsugi/transit` and `tsugi/msgpack`. */
 
 export { json } from "./codec/json.js";
-export type { Codec, Incoming, Outgoing, Slot } from "./codec.js";
+export type { Codec, Incoming, Message, Outgoing, Slot } from "./codec.js";
 export { type AnyEvents, connect } from "./connect.js";
 export {
   ConnectError,

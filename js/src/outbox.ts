@@ -1,4 +1,5 @@
 /** What the application sends, in order, until the server has handled it: docs/wire.md, "The outbox". */
+import type { Message } from "./codec.js";
 import type { Environment } from "./environment.js";
 import { failureIn, RequestError } from "./errors.js";
 import type { Parcel } from "./transport/carrier.js";
@@ -17,7 +18,7 @@ export class Outbox {
   sent = 0;
   /** The last number that was given. */
   last = 0;
-  /** Characters under way. */
+  /** Characters or bytes under way. */
   length = 0;
   readonly items = new Map<number, Item>();
   /** Those of them that the carrier has yet to take. */
@@ -36,7 +37,7 @@ export class Outbox {
   add(
     id: string,
     data: unknown,
-    text: string,
+    text: Message,
     wantsReply: boolean,
     ms: number,
     signal?: AbortSignal,

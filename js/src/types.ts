@@ -41,7 +41,7 @@ export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
 /** Options of `connect`; every one has a default. */
 export interface Options {
-  /** How values become text. Default: JSON. The server must offer it. */
+  /** How values become messages. Default: JSON. The server must offer it. */
   codec?: Codec;
   /** The application's CSRF token, or how to get it; asked for again at every attempt to connect. Default: none. */
   csrfToken?: string | (() => string | undefined | Promise<string | undefined>);

@@ -46,6 +46,13 @@ describe("reading", () => {
     ["[1 #_ 2 #_#_ 3 4 5] ; end", [1, 5]],
     ["#_1 2", 2],
     ["[,,]", []],
+    [
+      '{:a 1, "a" 2}',
+      new Map<unknown, unknown>([
+        [keyword("a"), 1],
+        ["a", 2],
+      ]),
+    ],
   ])("%s", (text, value) => {
     expect(read(text)).toEqual(value);
   });
@@ -111,7 +118,15 @@ describe("writing", () => {
     circle.push(circle);
     for (const value of [() => 1, Symbol("a"), new Float64Array(1), circle])
       expect(() => write(value)).toThrow();
-    expect(() => keyword("a b")).toThrow(TypeError);
+    for (const name of ["a b", "", "a]"])
+      for (const value of [
+        keyword(name),
+        new EdnSymbol(name),
+        new Tagged(name, 1),
+        { [name]: 1, b: keyword(name) },
+      ])
+        expect(() => write(value)).toThrow(TypeError);
+    expect(() => write("\ud800")).toThrow(TypeError);
   });
 });
 

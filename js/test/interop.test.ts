@@ -3,9 +3,12 @@ import { createServer, request as httpRequest, type Server } from "node:http";
 import { type AddressInfo, connect as connectTcp } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import { WebSocket } from "ws";
-import { EdnSymbol, edn, Tagged, Uuid } from "../src/edn.js";
-import { type Client, connect, json, type Options, type State } from "../src/index.js";
+import { Decimal, EdnSymbol, edn, keyword, List, Ratio, Tagged, Uuid } from "../src/edn.js";
+import { type Client, type Codec, connect, json, type Options, type State } from "../src/index.js";
+import { msgpack } from "../src/msgpack.js";
+import { transit } from "../src/transit.js";
 import { connectWithOnline } from "./online.js";
+import { anyValue, random } from "./values.js";
 
 type Any = Record<string, unknown>;
 
@@ -53,10 +56,13 @@ function collect(client: Client<Any, Any>, id: string, count: number): Promise<u
 
 const upTo = (count: number): number[] => Array.from({ length: count }, (_, n) => n);
 
-const ways: [name: string, options: Options][] = (["ws", "poll"] as const).flatMap((transport) => [
-  [`json over ${transport}`, { transports: [transport], codec: json() }],
-  [`edn over ${transport}`, { transports: [transport], codec: edn() }],
-]);
+const codecs = [json(), edn(), transit(), transit({ style: "verbose" }), msgpack()];
+const ways = (["ws", "poll"] as const).flatMap((transport) =>
+  codecs.map((codec): [name: string, options: Options] => [
+    `${codec.name} over ${transport}`,
+    { transports: [transport], codec },
+  ]),
+);
 
 describe.skipIf(!base)("the Rust server", () => {
   describe.each(ways)("%s", (_, options) => {
@@ -113,29 +119,106 @@ describe.skipIf(!base)("the Rust server", () => {
     });
   });
 
-  it("W2: every EDN value comes back as it went", async () => {
-    const client = open("/chsk-open", { codec: edn({ keywords: "preserve" }) });
-    await client.ready();
-    const values = [
-      null,
-      true,
-      1.5,
-      123456789012345678901234567890n,
-      "a",
-      [1, [2]],
-      { a: { b: 1 } },
-      new Set([1]),
-    ];
-    const rare = [
-      new Date(5),
-      new Uuid("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
-      new EdnSymbol("x"),
-      new Tagged("t/x", 1),
-    ];
-    for (const value of [...values, ...rare]) {
-      expect(await client.request("test/echo", value)).toEqual({ echo: value });
+  const preserving: [name: string, codec: Codec][] = [
+    ["edn", edn({ keywords: "preserve" })],
+    ["transit", transit({ keywords: "preserve" })],
+    ["transit-verbose", transit({ keywords: "preserve", style: "verbose" })],
+    ["msgpack", msgpack({ keywords: "preserve" })],
+  ];
+  const carried = preserving.flatMap(([name, codec]) =>
+    (["ws", "poll"] as const).map((transport): [string, Options] => [
+      `${name} over ${transport}`,
+      { codec, transports: [transport] },
+    ]),
+  );
+
+  describe.each(carried)("%s", (_, options) => {
+    it("W2: every value comes back as it went", async () => {
+      const isMsgpack = options.codec?.name === "msgpack";
+      const client = open("/chsk-open", options);
+      await client.ready();
+      const values = [
+        null,
+        true,
+        1.5,
+        -0,
+        2 ** 60,
+        Number.NaN,
+        2n ** 62n + 1n,
+        "a ~ ^ ` 😀",
+        [1, [2]],
+        { a: { b: 1 } },
+        new Map<unknown, unknown>([
+          ["a", keyword("a")],
+          [[1], { "long-enough": [{ "long-enough": 1 }] }],
+        ]),
+        new Set([1, keyword("x/y")]),
+        new Date(5),
+        new Uuid("f81d4fae-7dec-11d0-a765-00a0c91e6bf6"),
+        new Uint8Array([0, 255, 128]),
+        new EdnSymbol("x"),
+        new Ratio("22/7"),
+        isMsgpack ? new Tagged("msgpack/ext5", new Uint8Array([1])) : new Tagged("t/x", 1),
+        ...(isMsgpack ? [] : [new Decimal("1.10"), new List([1]), 123456789012345678901234567890n]),
+      ];
+      const replies = await Promise.all(values.map((value) => client.request("test/echo", value)));
+      expect(replies).toEqual(values.map((echo) => ({ echo })));
+    });
+
+    it("300 values at random come back as they went", async () => {
+      const isMsgpack = options.codec?.name === "msgpack";
+      const kinds = {
+        decimals: !isMsgpack,
+        lists: !isMsgpack,
+        tags: !isMsgpack,
+        big: !isMsgpack,
+        names: options.codec?.name !== "edn",
+      };
+      const client = open("/chsk-open", options);
+      await client.ready();
+      const values = upTo(300).map((seed) => anyValue(random(seed), kinds, 3));
+      const replies = await Promise.all(values.map((value) => client.request("test/echo", value)));
+      for (const seed of upTo(300)) expect(replies[seed], `seed ${seed}`).toEqual({ echo: values[seed] });
+    });
+  });
+
+  it.each<[string, Codec]>([
+    ["/chsk-transit", transit()],
+    ["/chsk-transit-verbose", transit({ style: "verbose" })],
+    ["/chsk-msgpack", msgpack()],
+  ])("%s serves a client that is as plain as Sente's", async (path, codec) => {
+    for (const transport of ["ws", "poll"] as const) {
+      const client = open(path, { codec, transports: [transport], wire: "sente" });
+      await client.ready();
+      const pushed = collect(client, "srv/n", 20);
+      client.send("test/push", 20);
+      expect(await pushed).toEqual(upTo(20));
+      expect(await client.request("test/echo", { name: ["ü"] })).toEqual({ echo: { name: ["ü"] } });
     }
   });
+
+  it("refuses a codec that a server does not offer, and names those it does", async () => {
+    const client = open("/chsk-msgpack", { codec: json(), transports: ["poll"] });
+    await expect(client.ready()).rejects.toMatchObject({
+      state: { reason: "rejected", httpStatus: 400, message: expect.stringContaining("msgpack") },
+    });
+  });
+
+  it.each(codecs.map((codec): [string, Codec] => [codec.name, codec]))(
+    "%s: a message that is too large is refused before it is sent, to the byte",
+    async (_, codec) => {
+      const client = open("/chsk-open", { codec });
+      await client.ready();
+      const data = (length: number) => "é".repeat(length);
+      const written = codec.encode({ id: "test/echo", data: data(30_000), slot: 100 });
+      const spare = 65_536 - Buffer.from(written as string).length;
+      const length = 30_000 + Math.floor((spare - 2) / 2);
+      expect(await client.request("test/echo", data(length))).toEqual({ echo: data(length) });
+      await expect(client.request("test/echo", data(length + 4))).rejects.toMatchObject({
+        code: "too-large",
+      });
+    },
+  );
 
   it("W12: comes back after a cut to the same session, with what was pushed", async () => {
     const relay = await Relay.start();

@@ -3,6 +3,8 @@ import { readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { Decimal, EdnSymbol, edn, Keyword, List, Ratio, readAll, Tagged, Uuid, write } from "../src/edn.js";
 import { json } from "../src/index.js";
+import * as msgpack from "../src/msgpack.js";
+import * as transit from "../src/transit.js";
 
 type Described = null | boolean | string | Record<string, unknown>;
 
@@ -73,6 +75,74 @@ describe("edn.json", () => {
     expect(read).toEqual(value(vector.value as Described));
     expect(readAll(write(read), "preserve")[0]).toEqual(read);
     if (isExact(vector.value as Described)) expect(write(read)).toBe(vector.written);
+  });
+});
+
+/** The one value of a text or of bytes. */
+function single(all: readonly unknown[]): unknown {
+  if (all.length !== 1) throw new SyntaxError(`${all.length} values`);
+  return all[0];
+}
+
+/** Where more may follow: padding, or values after the first. */
+function first(all: readonly unknown[]): unknown {
+  if (all.length === 0) throw new SyntaxError("no value");
+  return all[0];
+}
+
+describe("transit.json", () => {
+  type Vector = {
+    value?: Described;
+    reads?: Described;
+    unwritable?: true;
+    error?: true;
+  } & Partial<Record<transit.Style, string>>;
+  const read = (text: string): unknown => single(transit.readAll(text, "preserve"));
+  const all = vectors<Vector & { json?: string }>("transit");
+
+  it.each(all.filter((vector) => vector.json !== undefined))("$json", (vector) => {
+    const { json: short = "", verbose = short } = vector;
+    if (vector.error) return expect(() => read(short)).toThrow(SyntaxError);
+    const expected = value((vector.reads ?? vector.value) as Described);
+    // A number of JSON itself is a double in JavaScript, however many digits it has.
+    const { 0: tag, 1: quoted } = Object(JSON.parse(short)) as unknown[];
+    expect(read(short)).toEqual(tag === "~#'" && typeof quoted === "number" ? quoted : expected);
+    expect(read(verbose)).toEqual(read(short));
+    expect(read(transit.write(read(short)))).toEqual(read(short));
+    expect(read(transit.write(read(short), "verbose"))).toEqual(read(short));
+    if (!isExact(vector.value as Described) || vector.value === undefined) return;
+    expect(transit.write(value(vector.value))).toBe(short);
+    expect(transit.write(value(vector.value), "verbose")).toBe(verbose);
+  });
+
+  it("what cannot be written is refused", () => {
+    const unwritable = all.filter((vector) => vector.unwritable);
+    expect(unwritable).not.toHaveLength(0);
+    for (const vector of unwritable)
+      expect(() => transit.write(value(vector.value as Described))).toThrow(TypeError);
+  });
+});
+
+describe("msgpack.json", () => {
+  type Vector = { hex?: string; value?: Described; reads?: Described; unwritable?: true; error?: true };
+  const all = vectors<Vector>("msgpack");
+  const read = (hex: string): unknown => first(msgpack.readAll(Buffer.from(hex, "hex"), "preserve"));
+  const write = (written: unknown): string => Buffer.from(msgpack.write(written)).toString("hex");
+
+  it.each(all.filter((vector) => vector.hex !== undefined))("$hex", ({ hex = "", ...vector }) => {
+    if (vector.error) return expect(() => read(hex)).toThrow(SyntaxError);
+    // The one integer that is read and not written: Sente's clients refuse unsigned ones.
+    if (hex === "cfffffffffffffffff") return expect(read(hex)).toBe(2n ** 64n - 1n);
+    expect(read(hex)).toEqual(value((vector.reads ?? vector.value) as Described));
+    expect(read(write(read(hex)))).toEqual(read(hex));
+    if (vector.value !== undefined && isExact(vector.value)) expect(write(value(vector.value))).toBe(hex);
+  });
+
+  it("what cannot be written is refused", () => {
+    const unwritable = all.filter((vector) => vector.unwritable);
+    expect(unwritable).not.toHaveLength(0);
+    for (const vector of unwritable)
+      expect(() => msgpack.write(value(vector.value as Described))).toThrow(TypeError);
   });
 });
 

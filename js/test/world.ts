@@ -25,7 +25,7 @@ export class FakeSocket implements WebSocketLike {
   }
 
   send(data: string | Uint8Array): void {
-    this.sent.push(JSON.parse(String(data)));
+    this.sent.push(typeof data === "string" ? JSON.parse(data) : data);
   }
 
   close(code?: number, reason?: string): void {
@@ -34,8 +34,11 @@ export class FakeSocket implements WebSocketLike {
 
   /** The server says something. */
   says(...packets: unknown[]): void {
-    for (const packet of packets)
-      (this.onmessage as (event: object) => void)({ data: JSON.stringify(packet) });
+    for (const packet of packets) this.saysRaw(JSON.stringify(packet));
+  }
+
+  saysRaw(data: string | ArrayBuffer): void {
+    (this.onmessage as (event: object) => void)({ data });
   }
 
   /** The socket ends. */
@@ -57,6 +60,7 @@ export interface FakeRequest {
   headers: Record<string, string>;
   body: string | undefined;
   aborted: boolean;
+  answerRaw(body: BodyInit): void;
   answer(...packets: unknown[]): void;
   status(status: number, headers?: Record<string, string>): void;
   fail(): void;
@@ -163,10 +167,11 @@ export class World implements Environment {
         headers: init.headers as Record<string, string>,
         body: init.body as string | undefined,
         aborted: false,
-        answer: (...packets) => {
+        answerRaw: (body) => {
           done.add(request);
-          resolve(new Response(packets.map((packet) => JSON.stringify(packet)).join("\n")));
+          resolve(new Response(body));
         },
+        answer: (...packets) => request.answerRaw(packets.map((packet) => JSON.stringify(packet)).join("\n")),
         status: (status, headers = {}) => {
           done.add(request);
           resolve(new Response("why", { status, headers }));

@@ -4,7 +4,6 @@
 
 mod bad_input;
 mod binary;
-mod codecs;
 mod older;
 mod rows;
 mod sente;

@@ -2,13 +2,14 @@
 import type { Codec, Incoming, Slot } from "../codec.js";
 
 /** The JSON codec: a `bigint` is written as a string. The server's is chosen by `codec=json`. */
-export function json(): Codec {
+export function json(): Codec<string> {
   return {
     name: "json",
     contentType: "application/json",
     encode: ({ id, data, slot }) => text([data === undefined ? [id] : [id, data], slot]),
+    // Bytes become what JSON refuses.
     decode: (lines) =>
-      lines
+      String(lines)
         .split("\n")
         .filter((line) => line.trim())
         .map(packet),

@@ -1,5 +1,5 @@
 /** What carries packets: one WebSocket, or a run of polls and POSTs. */
-import type { Codec, Incoming, Slot } from "../codec.js";
+import type { Codec, Incoming, Message, Slot } from "../codec.js";
 import type { Environment, Timer } from "../environment.js";
 import type { Loss, Reason } from "../state.js";
 import type { Delivery, Transport } from "../types.js";
@@ -7,7 +7,7 @@ import type { Delivery, Transport } from "../types.js";
 /** An item of the outbox, ready to go. */
 export interface Parcel {
   readonly number: number;
-  readonly text: string;
+  readonly text: Message;
   readonly wantsReply: boolean;
   readonly delivery: Delivery;
 }
@@ -60,13 +60,13 @@ export abstract class Carrier {
 
   abstract start(handshakeTimeoutMs: number): void;
   /** Sends hello, whose answer must come within the time. */
-  abstract hello(text: string, timeoutMs: number): void;
+  abstract hello(text: Message, timeoutMs: number): void;
   /** The server has taken this carrier. */
   abstract begin(terms: Terms): void;
   /** Takes from the outbox what it can send now. */
   abstract pump(): void;
   /** Sends what is no item: at once, or not at all. @returns whether it did. */
-  abstract say(text: string): boolean;
+  abstract say(text: Message): boolean;
   protected abstract release(code: number, reason: string): void;
 
   /** Ends it without a word to the host. */
@@ -94,9 +94,9 @@ export abstract class Carrier {
   }
 
   /** @returns `undefined` after a failure. */
-  protected decode(text: string): Incoming[] | undefined {
+  protected decode(message: string | ArrayBuffer): Incoming[] | undefined {
     try {
-      return this.host.codec.decode(text);
+      return this.host.codec.decode(message);
     } catch (error) {
       this.fail("bad-frame", error);
       return undefined;

@@ -1,5 +1,5 @@
 /** Long-poll: one GET held by the server, and one POST at a time. */
-import type { Incoming } from "../codec.js";
+import type { Incoming, Message } from "../codec.js";
 import type { Loss } from "../state.js";
 import { Carrier, type Parcel, type Terms } from "./carrier.js";
 
@@ -10,6 +10,9 @@ const SLACK_MS = 10_000;
 const HELD_MS = 250;
 const PAUSE_MS = 500;
 const MAX_RETRY_AFTER_MS = 300_000;
+
+/** Several messages of bytes make a blob. */
+type Body = Message | Blob;
 
 export class PollCarrier extends Carrier {
   override readonly transport = "poll";
@@ -27,7 +30,7 @@ export class PollCarrier extends Carrier {
     this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
 
-  override hello(text: string): void {
+  override hello(text: Message): void {
     this.#run(async () => this.#receive(await this.#post(text)));
   }
 
@@ -37,7 +40,7 @@ export class PollCarrier extends Carrier {
     this.pump();
   }
 
-  override say(text: string): boolean {
+  override say(text: Message): boolean {
     const can = this.#mayPost();
     if (can) this.#deliver(text, []);
     return can;
@@ -98,7 +101,8 @@ export class PollCarrier extends Carrier {
     while (this.#mayPost()) {
       const parcels = this.#batch();
       if (parcels.length === 0) return;
-      this.#deliver(parcels.map(({ text }) => text).join("\n"), parcels);
+      const messages = parcels.map(({ text }) => text);
+      this.#deliver(this.host.codec.binary ? new Blob(messages) : messages.join("\n"), parcels);
     }
   }
 
@@ -117,7 +121,7 @@ export class PollCarrier extends Carrier {
     return parcels;
   }
 
-  #deliver(body: string, parcels: Parcel[]): void {
+  #deliver(body: Body, parcels: Parcel[]): void {
     // Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it.
     const asked = this.#terms?.session === undefined && parcels.find((parcel) => parcel.wantsReply);
     if (!asked) this.#posting = true;
@@ -133,11 +137,12 @@ export class PollCarrier extends Carrier {
     });
   }
 
-  async #send(body: string, parcels: Parcel[]): Promise<Incoming[]> {
+  async #send(body: Body, parcels: Parcel[]): Promise<Incoming[]> {
     try {
-      return await (this.#terms?.session === undefined
-        ? this.#exchange({}, this.#holdMs(), new URLSearchParams({ ppstr: body }))
-        : this.#post(body));
+      if (this.#terms?.session !== undefined) return await this.#post(body);
+      const [query, form] =
+        typeof body === "string" ? [{}, new URLSearchParams({ ppstr: body })] : [{ "binary?": "true" }, body];
+      return await this.#exchange(query as Record<string, string>, this.#holdMs(), form);
     } catch (error) {
       const { httpStatus } = error as Loss;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
@@ -158,14 +163,14 @@ export class PollCarrier extends Carrier {
     return this.#exchange({ ...query, udt: String(this.host.environment.now()) }, timeoutMs);
   }
 
-  #post(body: string): Promise<Incoming[]> {
+  #post(body: Body): Promise<Incoming[]> {
     return this.#exchange({}, POST_TIMEOUT_MS, body, { "Content-Type": this.host.codec.contentType });
   }
 
   async #exchange(
     query: Record<string, string>,
     timeoutMs: number,
-    body?: string | URLSearchParams,
+    body?: Body | URLSearchParams,
     own?: Record<string, string>,
   ): Promise<Incoming[]> {
     const { host } = this;
@@ -188,17 +193,18 @@ export class PollCarrier extends Carrier {
       const { signal } = abort;
       const init: RequestInit = { method, body, headers, cache: "no-store", signal };
       const response = await host.environment.fetch(host.url("poll", query), init);
-      return { response, text: await response.text() };
+      const isBinary = response.status === 200 && host.codec.binary;
+      return { response, content: await (isBinary ? response.arrayBuffer() : response.text()) };
     };
     const answered = ask().catch((error: unknown) => {
       throw { reason: late ? "timeout" : "network", message: String(error) } satisfies Loss;
     });
-    const { response, text } = await answered.finally(() => {
+    const { response, content } = await answered.finally(() => {
       host.environment.cancel(timer);
       this.#exchanges.delete(abort);
     });
-    if (response.status !== 200) throw lossOf(response, text);
-    return host.codec.decode(text);
+    if (response.status !== 200) throw lossOf(response, content as string);
+    return host.codec.decode(content);
   }
 
   /** Every failure of an exchange ends here, so that none is left to the global handler. */

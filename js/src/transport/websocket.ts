@@ -1,6 +1,7 @@
 /** One WebSocket. */
+import type { Message } from "../codec.js";
 import type { Timer } from "../environment.js";
-import type { WebSocketLike } from "../types.js";
+import type { WebSocketConstructor, WebSocketLike } from "../types.js";
 import { Carrier, type Terms } from "./carrier.js";
 
 /** Slots of requests begin at 1. */
@@ -21,16 +22,16 @@ export class WebSocketCarrier extends Carrier {
 
   override start(handshakeTimeoutMs: number): void {
     this.#expect(handshakeTimeoutMs);
-    const { WebSocket } = this.host.environment;
+    // There is one: without it this transport is not on the path.
+    const WebSocket = this.host.environment.WebSocket as WebSocketConstructor;
     try {
-      if (!WebSocket) throw new TypeError("no WebSocket constructor");
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
       this.within(0, () => this.fail("network", error));
     }
   }
 
-  override hello(text: string, timeoutMs: number): void {
+  override hello(text: Message, timeoutMs: number): void {
     this.#expect(timeoutMs);
     this.#write(text);
   }
@@ -56,7 +57,7 @@ export class WebSocketCarrier extends Carrier {
     if (!this.done) this.#pacer = environment.after(PACE_MS, () => this.pump());
   }
 
-  override say(text: string): boolean {
+  override say(text: Message): boolean {
     const can = !this.#isFull();
     if (can) this.#write(text);
     return can;
@@ -85,18 +86,17 @@ export class WebSocketCarrier extends Carrier {
   #listen(socket: WebSocketLike): void {
     this.#socket = socket;
     socket.binaryType = "arraybuffer";
-    socket.onmessage = (event: { data: unknown }) => this.#message(event.data);
+    socket.onmessage = (event: { data: string | ArrayBuffer }) => this.#message(event.data);
     socket.onerror = () => {};
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
       this.fail(code === 1006 ? "network" : "server", reason || undefined, code);
     };
   }
 
-  #message(data: unknown): void {
+  #message(data: string | ArrayBuffer): void {
     if (this.done) return;
     this.#heardAt = this.host.environment.now();
     this.#asked = false;
-    if (typeof data !== "string") return this.fail("bad-frame", "a binary message");
     const packets = this.decode(data);
     if (packets) this.host.receive(this, packets);
   }
@@ -112,7 +112,7 @@ export class WebSocketCarrier extends Carrier {
     });
   }
 
-  #write(text: string): void {
+  #write(text: Message): void {
     if (this.done) return;
     try {
       this.#socket?.send(text);

@@ -1,9 +1,16 @@
 /** EDN text to values. */
-import { Decimal, EdnSymbol, Keyword, List, MAX_DEPTH, Ratio, Tagged, Uuid } from "./values.js";
-import { write } from "./write.js";
-
-/** `"strings"`: keywords become strings, lists arrays. `"preserve"`: both keep their kind. */
-export type Keywords = "strings" | "preserve";
+import { areDistinct, asValue, bytesOf, instant, mapOf, wellFormed, wholeNumber } from "../shape.js";
+import {
+  Decimal,
+  EdnSymbol,
+  Keyword,
+  type Keywords,
+  List,
+  MAX_DEPTH,
+  Ratio,
+  Tagged,
+  Uuid,
+} from "../values.js";
 
 const BLANK = /(?:[\s,]+|;[^\n]*)*/y;
 const TOKEN = /[^\s,;"()[\]{}\\^`~@]+/y;
@@ -12,8 +19,6 @@ const CHARACTER = /\\(u[\da-fA-F]{4}|o[0-3]?[0-7]{1,2}|[a-z]{2,}|[\s\S])/uy;
 const INTEGER = /^[+-]?(?:0|[1-9]\d*)(N?)$/;
 const FLOAT = /^[+-]?(?:0|[1-9]\d*)(?:\.\d*)?(?:[eE][+-]?\d+)?(M?)$/;
 const RATIO = /^[+-]?\d+\/\d+$/;
-const INSTANT =
-  /^(\d{4})(?:-(\d\d)(?:-(\d\d)(?:T(\d\d)(?::(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?(Z|[+-]\d\d:\d\d)?)?)?)?$/;
 const ESCAPES: Record<string, string> = { t: "\t", r: "\r", n: "\n", b: "\b", f: "\f", "\\": "\\", '"': '"' };
 const CHARACTERS: Record<string, string> = {
   newline: "\n",
@@ -27,6 +32,7 @@ const CLOSERS: Record<string, string> = { "(": ")", "[": "]", "{": "}" };
 
 /** All forms of `text`. @throws SyntaxError */
 export function readAll(text: string, keywords: Keywords = "strings"): unknown[] {
+  if (typeof text !== "string") throw new SyntaxError("EDN: a message of bytes");
   return new Reader(text, keywords).all();
 }
 
@@ -100,20 +106,11 @@ class Reader {
     return this.#keywords === "preserve" ? new List(items) : items;
   }
 
-  /** An object when its keys are names, otherwise a `Map`. */
   #map(items: readonly unknown[], namespace: string | undefined): unknown {
     if (items.length % 2 === 1) this.#fail("a map has a key without a value");
     const keys = items.filter((_, i) => i % 2 === 0).map((key) => this.#qualified(key, namespace));
-    this.#distinct(keys);
-    const entries = keys.map((key, i) => [this.#plain(key), items[2 * i + 1]] as const);
-    const names = entries.map(([key]) => this.#name(key));
-    if (names.includes(undefined) || new Set(names).size < names.length) return new Map(entries);
-    return Object.fromEntries(entries.map(([, value], i) => [names[i], value]));
-  }
-
-  #name(key: unknown): string | undefined {
-    if (key instanceof Keyword) return key.name;
-    return typeof key === "string" && this.#keywords === "strings" ? key : undefined;
+    const values = items.filter((_, i) => i % 2 === 1);
+    return mapOf(keys, values, this.#keywords) ?? this.#fail("the same key twice");
   }
 
   /** Inside `#:ns{…}` a bare keyword belongs to `ns`, and `:_/a` to none. */
@@ -124,14 +121,10 @@ class Reader {
     return new Keyword(name);
   }
 
-  #plain(value: unknown): unknown {
-    return value instanceof Keyword && this.#keywords === "strings" ? value.name : value;
-  }
-
   #dispatch(): unknown {
     const second = this.#text[this.#at + 1];
     this.#at += 1;
-    if (second === "{") return new Set(this.#distinct(this.#items("{")));
+    if (second === "{") return this.#set(this.#items("{"));
     if (second === "#") return this.#symbolic();
     if (second === ":") return this.#namespaceMap();
     const tag = this.#token();
@@ -146,10 +139,8 @@ class Reader {
     return name === "NaN" ? Number.NaN : this.#fail(`##${name} is unknown`);
   }
 
-  /** Equal by what they are written as, which is how EDN sees them. */
-  #distinct(items: unknown[]): unknown[] {
-    if (new Set(items.map((item) => write(item))).size < items.length) this.#fail("the same twice");
-    return items;
+  #set(items: readonly unknown[]): Set<unknown> {
+    return areDistinct(items) ? new Set(items) : this.#fail("the same element twice");
   }
 
   /** `^meta form` is the form. */
@@ -184,31 +175,14 @@ class Reader {
 
   #tagged(tag: string, value: unknown): unknown {
     if (tag === "inst") return this.#instant(value);
-    if (tag === "bytes" && typeof value === "string") return this.#try(() => bytes(value));
+    if (tag === "bytes" && typeof value === "string") return this.#try(() => bytesOf(value));
     if (tag === "uuid")
       return typeof value === "string" ? this.#try(() => new Uuid(value)) : this.#fail("#uuid");
     return new Tagged(tag, value);
   }
 
   #instant(value: unknown): Date {
-    const parts = typeof value === "string" ? INSTANT.exec(value) : null;
-    if (!parts) this.#fail("#inst without a date");
-    const [
-      ,
-      year,
-      month = "01",
-      day = "01",
-      hour = "00",
-      minute = "00",
-      second = "00",
-      fraction = "",
-      zone = "Z",
-    ] = parts;
-    const ms = fraction.padEnd(3, "0").slice(0, 3);
-    const date = new Date(
-      `${year}-${month}-${day}T${hour}:${minute}:${second}.${ms}${zone === "-00:00" ? "Z" : zone}`,
-    );
-    return Number.isNaN(date.getTime()) ? this.#fail("#inst without a date") : date;
+    return (typeof value === "string" ? instant(value) : undefined) ?? this.#fail("#inst without a date");
   }
 
   #string(): string {
@@ -218,7 +192,7 @@ class Reader {
       if (code.length === 5) return String.fromCharCode(Number.parseInt(code.slice(1), 16));
       return ESCAPES[code] ?? this.#fail(`\\${code} is no escape`);
     });
-    return /\p{Surrogate}/u.test(text) ? this.#fail("half a character") : text;
+    return this.#try(() => wellFormed(text));
   }
 
   #character(): string {
@@ -233,7 +207,7 @@ class Reader {
   }
 
   #atom(token: string): unknown {
-    if (token[0] === ":") return this.#plain(this.#keyword(token));
+    if (token[0] === ":") return asValue(this.#keyword(token), this.#keywords);
     if (token === "nil") return null;
     if (token === "true" || token === "false") return token === "true";
     return /^[+-]?\d/.test(token) ? this.#number(token) : new EdnSymbol(token);
@@ -245,7 +219,10 @@ class Reader {
 
   #number(token: string): unknown {
     const integer = INTEGER.exec(token);
-    if (integer) return wholeNumber(token.replace(/^\+|N$/g, ""), integer[1] === "N");
+    if (integer) {
+      const digits = token.replace(/^\+|N$/g, "");
+      return integer[1] ? BigInt(digits) : wholeNumber(digits);
+    }
     const float = FLOAT.exec(token);
     if (float) return float[1] ? new Decimal(token.slice(0, -1)) : Number(token);
     return RATIO.test(token) ? this.#try(() => new Ratio(token)) : this.#fail(`${token} is no number`);
@@ -269,12 +246,4 @@ class Reader {
   #fail(why: string): never {
     throw new SyntaxError(`EDN at ${this.#at}: ${why}`);
   }
-}
-
-const bytes = (base64: string): Uint8Array => Uint8Array.from(atob(base64), (byte) => byte.charCodeAt(0));
-
-/** A number as long as it is exact. */
-function wholeNumber(digits: string, big: boolean): number | bigint {
-  const number = Number(digits);
-  return big || !Number.isSafeInteger(number) ? BigInt(digits) : number;
 }

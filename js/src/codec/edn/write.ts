@@ -1,8 +1,9 @@
 /** Values to EDN text. */
-import { Decimal, EdnSymbol, Keyword, List, MAX_DEPTH, Ratio, Tagged, Uuid } from "./values.js";
+import { base64Of, entriesOf, wellFormed } from "../shape.js";
+import { Decimal, EdnSymbol, Keyword, List, MAX_DEPTH, Ratio, Tagged, Uuid } from "../values.js";
 
-/** A key that is read back as this keyword. */
-const NAME = /^[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*(?:\/[A-Za-z_*!?<>=$%&|+-][\w*!?<>=$%&|+.'#-]*)?$/;
+/** What may stand in a keyword, a symbol or a tag without ending it. */
+const TOKEN = /^[^\s,;"()[\]{}\\^`~@]+$/;
 
 /** @throws TypeError when a value has no form in EDN, RangeError when it is nested too deep, or in itself. */
 export function write(value: unknown, depth = 0): string {
@@ -26,8 +27,8 @@ const ESCAPES: Record<string, string> = {
   '"': '\\"',
 };
 
-export function writeString(text: string): string {
-  return `"${text.replace(/["\\\t\r\n\b\f]/g, (character) => ESCAPES[character] ?? character)}"`;
+function writeString(text: string): string {
+  return `"${wellFormed(text).replace(/["\\\t\r\n\b\f]/g, (character) => ESCAPES[character] ?? character)}"`;
 }
 
 function writeNumber(value: number): string {
@@ -41,29 +42,24 @@ function writeNumber(value: number): string {
 function writeObject(value: object, depth: number): string {
   const item = (inner: unknown): string => write(inner, depth);
   if (Array.isArray(value)) return `[${value.map(item).join(" ")}]`;
-  if (value instanceof Map) return writeEntries([...value].map(([key, inner]) => [item(key), item(inner)]));
   if (value instanceof Set) return `#{${[...value].map(item).join(" ")}}`;
   if (value instanceof List) return `(${value.items.map(item).join(" ")})`;
-  if (value instanceof Keyword || value instanceof EdnSymbol) return String(value);
+  if (value instanceof Keyword) return `:${token(value.name)}`;
+  if (value instanceof EdnSymbol) return token(value.name);
   if (value instanceof Date) return `#inst "${value.toISOString().replace("Z", "-00:00")}"`;
   if (value instanceof Uuid) return `#uuid "${value.text}"`;
   if (value instanceof Decimal) return `${value.text}M`;
   if (value instanceof Ratio) return value.text;
-  if (value instanceof Tagged) return `#${value.tag} ${item(value.value)}`;
-  if (value instanceof Uint8Array) return writeBytes(value);
-  if (value instanceof ArrayBuffer || ArrayBuffer.isView(value))
-    throw new TypeError("EDN has Uint8Array only");
-  const entries = Object.entries(value).filter(([, inner]) => inner !== undefined);
-  return writeEntries(
-    entries.map(([key, inner]) => [NAME.test(key) ? `:${key}` : writeString(key), item(inner)]),
-  );
+  if (value instanceof Tagged) return `#${token(value.tag)} ${item(value.value)}`;
+  // As Rust writes them: EDN itself has no bytes.
+  if (value instanceof Uint8Array) return `#bytes "${base64Of(value)}"`;
+  return `{${entriesOf(value)
+    .map((entry) => entry.map(item).join(" "))
+    .join(", ")}}`;
 }
 
-function writeEntries(entries: string[][]): string {
-  return `{${entries.map((entry) => entry.join(" ")).join(", ")}}`;
-}
-
-/** As Rust writes them: EDN itself has no bytes. */
-function writeBytes(bytes: Uint8Array): string {
-  return `#bytes "${btoa(Array.from(bytes, (byte) => String.fromCharCode(byte)).join(""))}"`;
+/** @throws TypeError when it would be read as something else. */
+function token(name: string): string {
+  if (!TOKEN.test(name)) throw new TypeError(`EDN cannot write the name ${JSON.stringify(name)}`);
+  return name;
 }

@@ -13,16 +13,20 @@ interface Incoming {
   payload: unknown;
   slot: Slot;
 }
+/** What travels: text, or bytes. */
+type Message = string | Uint8Array<ArrayBuffer>;
 /** Packets to messages and back. */
-interface Codec {
+interface Codec<M extends Message = Message> {
   /** The value of `codec=` in the query. */
   readonly name: string;
   /** The content type of a POST. */
   readonly contentType: string;
+  /** Whether messages are bytes. Several in a body follow one another as they are; those of text, one a line. */
+  readonly binary?: boolean;
   /** @throws when the data has no form in this codec. */
-  encode(packet: Outgoing): string;
-  /** Reads all packets of a message or a response. @throws on anything else. */
-  decode(text: string): Incoming[];
+  encode(packet: Outgoing): M;
+  /** Reads all packets of a message or a response; bytes come as an `ArrayBuffer`. @throws on anything else. */
+  decode(message: M | ArrayBuffer): Incoming[];
 }
 //#endregion
-export { Slot as i, Incoming as n, Outgoing as r, Codec as t };
+export { Slot as a, Outgoing as i, Incoming as n, Message as r, Codec as t };

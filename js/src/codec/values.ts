@@ -1,21 +1,16 @@
-/** What EDN can say and JavaScript cannot. */
+/** What Clojure can say and JavaScript cannot, for every codec that can say it. */
+
+/** `"strings"`: keywords become strings, lists arrays. `"preserve"`: both keep their kind. */
+export type Keywords = "strings" | "preserve";
 
 /** Deeper nesting is neither read nor written, so that nothing can exhaust the stack. */
 export const MAX_DEPTH = 256;
 
-/** What may stand in a keyword, a symbol or a tag without ending it. */
-const TOKEN = /^[^\s,;"()[\]{}\\^`~@]+$/;
-
-function token(text: string, what: string): string {
-  if (!TOKEN.test(text)) throw new TypeError(`${JSON.stringify(text)} is no ${what}`);
-  return text;
-}
-
-/** `:a` or `:ns/a`; `name` is without the colon. */
+/** `:a` or `:ns/a`; `name` is without the colon. EDN cannot write every name. */
 export class Keyword {
   readonly name: string;
   constructor(name: string) {
-    this.name = token(name, "keyword");
+    this.name = name;
   }
   toString(): string {
     return `:${this.name}`;
@@ -32,7 +27,7 @@ export const keyword = (name: string): Keyword => new Keyword(name);
 export class EdnSymbol {
   readonly name: string;
   constructor(name: string) {
-    this.name = token(name, "symbol");
+    this.name = name;
   }
   toString(): string {
     return this.name;
@@ -85,7 +80,7 @@ export class Tagged {
   readonly tag: string;
   readonly value: unknown;
   constructor(tag: string, value: unknown) {
-    this.tag = token(tag, "tag");
+    this.tag = tag;
     this.value = value;
   }
 }
