@@ -366,23 +366,23 @@ impl Peer {
             }
             Received::Event { id, data, .. } => {
                 self.core.counters.received.add(1);
-                let concurrency = self.core.router.concurrency(&id);
                 let codec = Arc::clone(&self.kit().codec);
-                let call = Call::received(Arc::clone(&self.context), id.clone(), data, codec, responder).of_item(item);
-                self.run(id, concurrency, call).await;
+                let call = Call::received(Arc::clone(&self.context), id, data, codec, responder).of_item(item);
+                self.run(call).await;
             }
             Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, responder).await,
         }
     }
 
     /// Awaits the handler, so that a client's events are handled one by one; a route may ask for more at a time.
-    async fn run(self: &Arc<Self>, id: EventId, concurrency: Concurrency, call: Call) {
-        let Concurrency::AtMost(most) = concurrency else {
-            return self.core.router.call(call).await;
+    async fn run(self: &Arc<Self>, call: Call) {
+        let found = self.core.router.find(&call);
+        let Concurrency::AtMost(most) = found.concurrency() else {
+            return found.call(call).await;
         };
         let semaphore = {
             let mut work = self.work.lock();
-            Arc::clone(work.running_of.entry(id).or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
+            Arc::clone(work.running_of.entry(call.id.clone()).or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
         };
         let Ok(permit) = semaphore.acquire_owned().await else { return };
         let peer = Arc::clone(self);

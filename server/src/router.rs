@@ -161,43 +161,50 @@ impl Router<()> {
         self.routes.contains_key(id)
     }
 
-    /// Whether a client's next event waits for the end of this one.
-    pub(crate) fn concurrency(&self, id: &EventId) -> Concurrency {
-        self.routes.get(id).or(self.fallback.as_ref()).map_or(Concurrency::InOrder, |route| route.concurrency)
-    }
-
-    /// Handles one event to its end, and answers it if it is a request. Never panics.
-    pub(crate) fn call(&self, mut call: Call) -> BoxFuture<'static, ()> {
-        let route = self.route(&call);
-        Box::pin(async move {
-            let reply = match route {
-                Ok(handle) => run(&*handle, &mut call).await,
-                Err(failure) => Reply::Failure(failure),
-            };
-            answer(call, reply);
-        })
-    }
-
-    fn route(&self, call: &Call) -> Result<Arc<dyn Handle<()>>, Failure> {
+    /// Who handles an event, if anybody does.
+    pub(crate) fn find(&self, call: &Call) -> Found<'_> {
         let fallback = || match call.payload {
             Payload::Encoded { .. } => self.fallback.as_ref(),
             // The server's own events are for those who ask for them by name.
             Payload::Made(_) => None,
         };
-        let route = self.routes.get(&call.id).or_else(fallback);
-        route.map(|route| route.handle.clone()).ok_or_else(|| match call.id.as_str() {
-            BAD_EVENT => Failure::new(Failure::BAD_EVENT, "an event is [namespace/name data]"),
-            _ => Failure::new(Failure::UNKNOWN_EVENT, format!("nothing handles {}", call.id)),
-        })
+        Found(self.routes.get(&call.id).or_else(fallback))
+    }
+
+    /// Handles one event to its end, and answers it if it is a request. Never panics.
+    pub(crate) async fn call(&self, call: Call) {
+        self.find(&call).call(call).await;
+    }
+}
+
+/// The route of one event, looked up once.
+#[derive(Clone, Copy)]
+pub(crate) struct Found<'r>(Option<&'r Route<()>>);
+
+impl Found<'_> {
+    /// Whether a client's next event waits for the end of this one.
+    pub(crate) fn concurrency(self) -> Concurrency {
+        self.0.map_or(Concurrency::InOrder, |route| route.concurrency)
+    }
+
+    /// Handles the event that was looked up; see [`Router::call`].
+    pub(crate) async fn call(self, mut call: Call) {
+        let reply = match self.0 {
+            Some(route) => run(&*route.handle, &mut call).await,
+            None => Reply::Failure(match call.id.as_str() {
+                BAD_EVENT => Failure::new(Failure::BAD_EVENT, "an event is [namespace/name data]"),
+                _ => Failure::new(Failure::UNKNOWN_EVENT, format!("nothing handles {}", call.id)),
+            }),
+        };
+        answer(call, reply);
     }
 }
 
 async fn run(handle: &dyn Handle<()>, call: &mut Call) -> Reply {
-    let id = call.id.clone();
     match CatchPanic(handle.call(call, &())).await {
         Ok(reply) => reply,
         Err(panic) => {
-            tracing::error!(event = %id, panic = panic_message(&panic), "a handler panicked");
+            tracing::error!(event = %call.id, panic = panic_message(&panic), "a handler panicked");
             Reply::Failure(Failure::internal())
         }
     }

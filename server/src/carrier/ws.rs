@@ -152,24 +152,33 @@ impl WebSocket {
     }
 
     fn gather_frames(&mut self) {
-        let mut bytes: usize = self.out.iter().map(Bytes::len).sum();
-        while let Stage::Open(hold) = &self.stage {
-            if self.out.len() >= GATHER_FRAMES || bytes >= GATHER_BYTES {
-                return;
-            }
-            match carry(&hold.owner, |session, now| {
-                session.handle_timeout(now);
-                session.poll_transmit(now, hold.carrier)
-            }) {
-                Transmit::Frame { frame, .. } => {
-                    bytes += frame.len();
-                    self.out.push_back(frame.wire().clone());
+        let Stage::Open(hold) = &self.stage else { return };
+        let (carrier, out) = (hold.carrier, &mut self.out);
+        let mut bytes: usize = out.iter().map(Bytes::len).sum();
+        if out.len() >= GATHER_FRAMES || bytes >= GATHER_BYTES {
+            return;
+        }
+        // All in one visit: the lock, the clock and what follows each visit would cost as much as the frame.
+        let end = carry(&hold.owner, |session, now| {
+            session.handle_timeout(now);
+            loop {
+                match session.poll_transmit(now, carrier) {
+                    Transmit::Frame { frame, .. } => {
+                        bytes += frame.len();
+                        out.push_back(frame.wire().clone());
+                        if out.len() >= GATHER_FRAMES || bytes >= GATHER_BYTES {
+                            return Transmit::Pending;
+                        }
+                    }
+                    end => return end,
                 }
-                Transmit::Pending => return,
-                Transmit::Close(_) if hold.owner.farewell() == Farewell::HangUp => self.hang_up(),
-                Transmit::Close(close) => self.say_close(&close),
-                Transmit::Fenced => self.start_close(&Close::because(CloseCode::TAKEN_OVER, "taken over")),
             }
+        });
+        match end {
+            Transmit::Pending | Transmit::Frame { .. } => {}
+            Transmit::Close(_) if hold.owner.farewell() == Farewell::HangUp => self.hang_up(),
+            Transmit::Close(close) => self.say_close(&close),
+            Transmit::Fenced => self.start_close(&Close::because(CloseCode::TAKEN_OVER, "taken over")),
         }
     }
 

@@ -208,7 +208,10 @@ fn routes_are_handled_in_order_unless_they_say_otherwise() {
     async fn slow(_: State<i64>) {}
     let router: Router = Router::new().on("a/slow", slow.concurrent(4)).on("a/one", slow).with_state(1_i64);
     let most = std::num::NonZeroUsize::new(4).unwrap();
-    let concurrency = |id| router.concurrency(&EventId::new(id).unwrap());
+    let concurrency = |id| {
+        let call = Call::made(context(None), EventId::new(id).unwrap(), Value::Nil, None);
+        router.find(&call).concurrency()
+    };
     assert_eq!(concurrency("a/slow"), Concurrency::AtMost(most));
     assert_eq!(concurrency("a/one"), Concurrency::InOrder);
     assert_eq!(concurrency("a/unknown"), Concurrency::InOrder);
