@@ -5,7 +5,13 @@ const shared = { platform: "neutral", target: "es2022", clean: false, report: fa
 export default defineConfig([
   {
     ...shared,
-    entry: { index: "src/index.ts", edn: "src/edn.ts", transit: "src/transit.ts", msgpack: "src/msgpack.ts" },
+    entry: {
+      index: "src/index.ts",
+      edn: "src/edn.ts",
+      transit: "src/transit.ts",
+      msgpack: "src/msgpack.ts",
+      outbox: "src/persistent.ts",
+    },
     format: "esm",
     dts: true,
     clean: true,

@@ -31,7 +31,11 @@ export async function start(name, args, pattern) {
     clearTimeout(late);
     if (child.signalCode === "SIGKILL") throw new Error(`${name} did not end within 20 s of SIGTERM`);
   };
-  return { found, stop };
+  const kill = async () => {
+    child.kill("SIGKILL");
+    await ended;
+  };
+  return { found, stop, kill, signal: (name) => child.kill(name) };
 }
 
 /** A chat with a database of its own. After `stop()`, `start()` brings it back on the same port. */

@@ -1,135 +1,10 @@
-function json() {
-  return {
-    name: "json",
-    contentType: "application/json",
-    encode: ({ id, data, slot }) => text([data === void 0 ? [id] : [id, data], slot]),
-    decode: (lines) => String(lines).split("\n").filter((line) => line.trim()).map(packet)
-  };
-}
-function text(packet2) {
-  try {
-    return JSON.stringify(packet2);
-  } catch {
-    return JSON.stringify(packet2, (_, value) => typeof value === "bigint" ? String(value) : value);
-  }
-}
-function packet(line) {
-  const value = JSON.parse(line);
-  if (!Array.isArray(value) || value.length < 1) throw new SyntaxError("not a packet");
-  return {
-    payload: value[0],
-    slot: value[1] ?? null
-  };
-}
-function resolveUrl(url, { protocol, host, port }, page) {
-  const resolved = parse(url, page?.startsWith("http") ? page : host && "http://localhost");
-  resolved.protocol = (protocol ?? resolved.protocol).replace(/^ws/, "http");
-  if (host) resolved.host = /^[^[]*:.*:/.test(host) ? `[${host}]` : host;
-  if (port !== void 0) {
-    if (!/^\d{0,5}$/.test(String(port)) || Number(port) > 65535) throw new TypeError(`tsugi: ${port} is no port`);
-    resolved.port = String(port);
-  }
-  resolved.hash = "";
-  return resolved;
-}
-function webSocketUrl(http) {
-  return new URL(http.href.replace(/^http/, "ws"));
-}
-function withQuery(url, query) {
-  const full = new URL(url);
-  for (const [name, value] of Object.entries(query)) full.searchParams.append(name, value);
-  return full.href;
-}
-function parse(url, base) {
-  try {
-    const parsed = new URL(url, base);
-    if (/^(http|ws)s?:$/.test(parsed.protocol)) return parsed;
-  } catch {
-  }
-  throw new TypeError(`tsugi: ${url} is no URL of a server, nor completed by a page`);
-}
-const SENTE = {
-  session: void 0,
-  "ping-ms": 1e4,
-  "ping-timeout-ms": 5e3,
-  "poll-ms": 5e4,
-  "ack-items": 64,
-  "ack-ms": 5e3,
-  "max-message": Number.POSITIVE_INFINITY
-};
-function configure(url, options, environment) {
-  const { codec = json(), clientId = randomId(), wire = "tsugi", csrfToken, params } = options;
-  const http = resolveUrl(url, options, environment.F);
-  const ws = webSocketUrl(http);
-  const asking = wire === "tsugi" ? {
-    tsugi: "1",
-    codec: codec.name
-  } : void 0;
-  return {
-    codec,
-    clientId,
-    transports: options.transports ?? ["ws", "poll"],
-    requestTimeoutMs: options.requestTimeoutMs ?? 1e4,
-    sendTimeoutMs: options.sendTimeoutMs ?? 3e5,
-    G: options.whileDown === "refuse",
-    handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3e3,
-    maxQueue: options.maxQueue ?? 1e3,
-    headers: options.headers ?? {},
-    q: SENTE,
-    csrfToken: typeof csrfToken === "function" ? csrfToken : () => csrfToken,
-    url: (transport, query, token) => {
-      const csrf = transport === "ws" && wire === "sente" && token !== void 0 ? { "csrf-token": token } : void 0;
-      const all = {
-        ...params,
-        "client-id": clientId,
-        ...asking,
-        ...csrf,
-        ...query
-      };
-      return withQuery(transport === "ws" ? ws : http, all);
-    }
-  };
-}
-function randomId() {
-  const bytes = crypto.getRandomValues(new Uint8Array(16));
-  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-}
+import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-DlLMTCyL.js";
 const CAP_MS = 2e4;
 const BASE_MS = 500;
 const LEAST_MS = 100;
 function backoff(attempt, random) {
   const bound = Math.min(CAP_MS, BASE_MS * 2 ** attempt);
   return Math.max(LEAST_MS, Math.round(random * bound));
-}
-var RequestError = class extends Error {
-  code;
-  /** What the server said besides; `undefined` when the failure is the client's own. */
-  data;
-  constructor(code, message = code, data) {
-    super(message);
-    this.name = "RequestError";
-    this.code = code;
-    this.data = data;
-  }
-};
-var SendError = class extends RequestError {
-  constructor(code, message) {
-    super(code, message);
-    this.name = "SendError";
-  }
-};
-var ConnectError = class extends Error {
-  state;
-  constructor(state) {
-    super(state.message ?? state.reason);
-    this.name = "ConnectError";
-    this.state = state;
-  }
-};
-function failureIn(reply) {
-  if (!Array.isArray(reply) || reply[0] !== "chsk/error") return void 0;
-  const { code, message, data } = Object(reply[1]);
-  return new RequestError(typeof code === "string" ? code : "failed", typeof message === "string" ? message : void 0, data);
 }
 const ANY = "chsk/any";
 const GAP = "chsk/gap";
@@ -150,7 +25,7 @@ var Events = class {
       handlers.delete(own);
     };
   }
-  o(id, ...what) {
+  z(id, ...what) {
     for (const handler of [...this.#handlers.get(id) ?? []]) try {
       const result = handler(...what);
       if (result instanceof Promise) result.catch((error) => this.#report(error));
@@ -159,10 +34,10 @@ var Events = class {
     }
   }
   /** Events of one batch, one after another; what is no event is reported and passed over. */
-  H(events) {
+  L(events) {
     for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") {
-      this.o(event[0], event[1]);
-      this.o(ANY, event[0], event[1]);
+      this.z(event[0], event[1]);
+      this.z(ANY, event[0], event[1]);
     } else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
   }
 };
@@ -178,27 +53,24 @@ function readHandshake(payload, defaults) {
   return {
     user: nobody ? null : String(uid),
     data,
-    I: terms
+    M: terms
   };
 }
 function readWelcome(payload) {
   if (!Array.isArray(payload) || payload[0] !== "chsk/welcome") return void 0;
   const { session, outcome, next, why, taken, handled } = Object(payload[1]);
   if (typeof session !== "string") return void 0;
-  const counts = {
-    next: count(next),
-    taken: count(taken),
-    handled: count(handled)
-  };
   return {
     session,
     resumed: outcome === "resumed",
     why,
-    ...counts
+    next: count(next),
+    taken: count(taken),
+    handled: count(handled)
   };
 }
 function count(value) {
-  return Number(value ?? 0) || 0;
+  return Number(value) || 0;
 }
 var Ledger = class {
   /** The last item that arrived. */
@@ -215,128 +87,24 @@ var Ledger = class {
   * Takes note of an item.
   * @returns whether it is news, and did not come before on another carrier.
   */
-  J(number, items, ms) {
+  N(number, items, ms) {
     if (number <= this.received) return false;
     this.received = number;
     if (number - this.#acknowledged >= items) this.#tell();
-    else this.#late ??= this.#environment.g(ms, this.#tell);
+    else this.#late ??= this.#environment.l(ms, this.#tell);
     return true;
   }
   /** The server is told now: how far it is. */
-  j() {
+  w() {
     this.#environment.cancel(this.#late);
     this.#late = void 0;
     this.#acknowledged = this.received;
     return this.received;
   }
   /** Another session begins, or what lies before an item will not come. */
-  w(next) {
+  C(next) {
     this.received = next - 1;
-    this.j();
-  }
-};
-var Outbox = class {
-  /** By this the server knows it; a secret. */
-  name;
-  /** The last item that any server may have. */
-  sent = 0;
-  /** The last number that was given. */
-  r = 0;
-  /** Characters or bytes under way. */
-  length = 0;
-  items = /* @__PURE__ */ new Map();
-  /** Those of them that the carrier has yet to take. */
-  #due = [];
-  #environment;
-  constructor(name, environment) {
-    this.name = name;
-    this.#environment = environment;
-  }
-  get K() {
-    return Array.from(this.items.values(), (item) => item.p);
-  }
-  add(id, data, text2, wantsReply, ms, signal) {
-    this.r += 1;
-    const number = this.r;
-    const late = () => this.b(number, "timeout", `not done within ${ms} ms`);
-    const aborted = () => this.b(number, "aborted");
-    const timer = this.#environment.g(ms, late);
-    signal?.addEventListener("abort", aborted);
-    const cancel = () => delivery.state === "waiting" && this.b(number, "aborted");
-    let resolve;
-    const delivery = {
-      id,
-      data,
-      state: "waiting",
-      settled: new Promise((settle2) => {
-        resolve = settle2;
-      }),
-      cancel
-    };
-    const settle = () => {
-      this.items.delete(number);
-      this.length -= text2.length;
-      this.#environment.cancel(timer);
-      signal?.removeEventListener("abort", aborted);
-      resolve(delivery);
-    };
-    const item = {
-      e: number,
-      text: text2,
-      s: wantsReply,
-      p: delivery,
-      k: settle
-    };
-    this.items.set(number, item);
-    this.#due.push(item);
-    this.length += text2.length;
-    return delivery;
-  }
-  /** A carrier begins, to a server that has taken and handled so much: what it has not taken goes out again. */
-  L(taken, handled) {
-    this.handled(handled);
-    this.#due = [...this.items.values()].filter(({ e: number }) => number > taken);
-  }
-  /** The next for the carrier, if it is no larger than this. */
-  l(room = Number.POSITIVE_INFINITY) {
-    for (let item = this.#due[0]; item; item = this.#due[0]) {
-      if (this.items.has(item.e)) {
-        if (item.text.length > room) return void 0;
-        this.#due.shift();
-        item.p.state = "sent";
-        this.sent = Math.max(this.sent, item.e);
-        return item;
-      }
-      this.#due.shift();
-    }
-  }
-  /** A reply that nobody waits for came too late, or twice. */
-  k(number, reply) {
-    const failure = failureIn(reply);
-    if (failure) this.d(number, "failed", { error: failure });
-    else this.d(number, "handled", { reply });
-  }
-  /** The server has handled everything up to this; the replies among it come by themselves. */
-  handled(upTo) {
-    for (const { e: number, s: wantsReply } of [...this.items.values()]) {
-      if (number > upTo) return;
-      if (!wantsReply) this.d(number, "handled");
-    }
-  }
-  b(number, code, message) {
-    return this.d(number, "failed", { error: new RequestError(code, message) });
-  }
-  /** Fails everything, or what was sent. */
-  t(code, state) {
-    for (const { e: number, p: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.b(number, code);
-  }
-  /** @returns whether it was still under way. */
-  d(number, state, outcome) {
-    const item = this.items.get(number);
-    if (!item) return false;
-    Object.assign(item.p, outcome, { state });
-    item.k();
-    return true;
+    this.w();
   }
 };
 const CLIMB_MS = 3e4;
@@ -344,53 +112,53 @@ const CLIMB_CAP_MS = 3e5;
 const YOUNG_DEATHS = 3;
 var Path = class {
   /** What is known of WebSockets. Set by whoever learns more. */
-  f = "fine";
+  t = "fine";
   #allowed;
   #failedClimbs = 0;
   #youngDeaths = 0;
   constructor(allowed, webSocketExists) {
     this.#allowed = webSocketExists ? allowed : allowed.filter((transport) => transport !== "ws");
-    if (!this.#allowed.includes("ws")) this.f = "unavailable";
+    if (!this.#allowed.includes("ws")) this.t = "unavailable";
   }
   /** What an attempt begins with. */
-  x() {
-    return this.f === "fine" || !this.m("poll") ? this.#allowed[0] : "poll";
+  D() {
+    return this.t === "fine" || !this.x("poll") ? this.#allowed[0] : "poll";
   }
-  m(transport) {
+  x(transport) {
     return this.#allowed.includes(transport);
   }
   /** An open WebSocket was lost. */
-  M(young) {
+  O(young) {
     this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
-    if (this.#youngDeaths >= YOUNG_DEATHS && this.m("poll")) this.f = "unstable";
+    if (this.#youngDeaths >= YOUNG_DEATHS && this.x("poll")) this.t = "unstable";
   }
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
-  y() {
+  E() {
     this.#youngDeaths = 0;
-    if (this.m("ws")) this.f = "fine";
+    if (this.x("ws")) this.t = "fine";
   }
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
-  N(random) {
-    if (!this.m("ws") || this.#allowed[0] === "poll") return void 0;
+  P(random) {
+    if (!this.x("ws") || this.#allowed[0] === "poll") return void 0;
     const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
     return Math.round(base * (0.75 + 0.5 * random));
   }
-  O(verdict) {
+  Q(verdict) {
     this.#failedClimbs += 1;
-    this.f = verdict;
+    this.t = verdict;
   }
   /** A WebSocket was open long enough to be trusted, or the network is another one: what was learnt may be wrong. */
-  u() {
+  A() {
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
   }
 };
 var Carrier = class {
   /** What the server has yet to say. */
-  n = "handshake";
+  y = "handshake";
   /** The number of the next item that it brings; 0 where nothing is counted. */
   next = 0;
-  c = false;
+  s = false;
   host;
   #watchdog;
   constructor(host) {
@@ -398,12 +166,12 @@ var Carrier = class {
   }
   /** Ends it without a word to the host. */
   close(code = 1e3, reason = "") {
-    if (this.c) return;
-    this.c = true;
-    this.h(void 0);
-    this.z(code, reason);
+    if (this.s) return;
+    this.s = true;
+    this.u();
+    this.F(code, reason);
   }
-  b(reason, message, code) {
+  f(reason, message, code) {
     this.d({
       reason,
       message: message === void 0 ? message : String(message),
@@ -411,21 +179,21 @@ var Carrier = class {
     });
   }
   d(loss, closeCode) {
-    if (this.c) return;
+    if (this.s) return;
     this.close(closeCode);
-    this.host.P(this, loss);
+    this.host.R(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
-  h(ms, late) {
-    this.host.a.cancel(this.#watchdog);
-    this.#watchdog = ms === void 0 || !late ? void 0 : this.host.a.g(ms, late);
+  u(ms, late) {
+    this.host.c.cancel(this.#watchdog);
+    this.#watchdog = late && this.host.c.l(ms, late);
   }
   /** @returns `undefined` after a failure. */
   decode(message) {
     try {
       return this.host.codec.decode(message);
     } catch (error) {
-      this.b("bad-frame", error);
+      this.f("bad-frame", error);
       return;
     }
   }
@@ -446,33 +214,33 @@ var PollCarrier = class extends Carrier {
   /** It was called: no poll is begun any more either. */
   #fenced = false;
   #exchanges = /* @__PURE__ */ new Set();
-  A() {
+  G() {
     this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
-  B(text2) {
-    this.#run(async () => this.#receive(await this.#post(text2)));
+  H(text) {
+    this.#run(async () => this.#receive(await this.#post(text)));
   }
-  C(terms) {
+  I(terms) {
     this.#terms = terms;
     this.#startPoll();
-    this.i();
+    this.v();
   }
-  v(text2) {
+  B(text) {
     const can = this.#mayPost();
-    if (can) this.#deliver(text2, []);
+    if (can) this.#deliver(text, []);
     return can;
   }
   /** Stops posting, and says when hello may be said on a WebSocket. */
-  Q(quiet) {
+  S(quiet) {
     this.#quiet = quiet;
     this.#ceded();
   }
   /** Nobody took over after all. */
-  R() {
+  T() {
     this.#fenced = false;
     this.#quiet = void 0;
     if (!this.#poll) this.#startPoll();
-    this.i();
+    this.v();
   }
   #ceded() {
     if (!this.#quiet || this.#fenced || this.#posting) return;
@@ -492,53 +260,53 @@ var PollCarrier = class extends Carrier {
     });
   }
   async #pollOnce(poll) {
-    const { a: environment } = this.host;
+    const { c: environment } = this.host;
     const polledAt = environment.now();
-    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.j()) };
+    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.w()) };
     const packets = await this.#get(ack, this.#holdMs());
-    if (this.c || this.#poll !== poll) return;
+    if (this.s || this.#poll !== poll) return;
     this.#poll = void 0;
     this.#receive(packets);
-    if (this.c) return;
+    if (this.s) return;
     const next = () => {
       if (!this.#poll && !this.#fenced) this.#startPoll();
     };
-    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.h(PAUSE_MS, next);
+    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.u(PAUSE_MS, next);
     else next();
   }
-  i() {
+  v() {
     while (this.#mayPost()) {
       const parcels = this.#batch();
       if (parcels.length === 0) return;
-      const messages = parcels.map(({ text: text2 }) => text2);
+      const messages = parcels.map(({ text }) => text);
       this.#deliver(this.host.codec.binary ? new Blob(messages) : messages.join("\n"), parcels);
     }
   }
   #mayPost() {
-    return this.#terms !== void 0 && !this.c && !this.#quiet && !this.#posting;
+    return this.#terms !== void 0 && !this.s && !this.#quiet && !this.#posting;
   }
   /** In order, as many as the server takes at once, and at least one. Sente takes one. */
   #batch() {
     const parcels = [];
     let room = this.#terms?.session && this.#terms["max-message"] / 3 || 0;
-    for (let next = this.host.l(); next; next = this.host.l(room)) {
+    for (let next = this.host.n(); next; next = this.host.n(room)) {
       parcels.push(next);
       room -= next.text.length + 1;
     }
     return parcels;
   }
   #deliver(body, parcels) {
-    const asked = this.#terms?.session === void 0 && parcels.find((parcel) => parcel.s);
+    const asked = this.#terms?.session === void 0 && parcels.find((parcel) => parcel.i);
     if (!asked) this.#posting = true;
     this.#run(async () => {
       const packets = await this.#send(body, parcels);
-      if (asked) this.host.k(asked.e, senteReply(packets[0]?.payload));
+      if (asked) this.host.h(asked.a, senteReply(packets[0]?.payload));
       else {
         this.#posting = false;
         this.#receive(packets);
         this.#ceded();
       }
-      this.i();
+      this.v();
     });
   }
   async #send(body, parcels) {
@@ -549,7 +317,7 @@ var PollCarrier = class extends Carrier {
     } catch (error) {
       const { httpStatus } = error;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
-      this.host.S(parcels, httpStatus);
+      this.host.U(parcels, httpStatus);
       return [];
     }
   }
@@ -557,12 +325,12 @@ var PollCarrier = class extends Carrier {
     return (this.#terms?.["poll-ms"] ?? 0) + SLACK_MS;
   }
   #receive(packets) {
-    if (!this.c) this.host.D(this, packets);
+    if (!this.s) this.host.J(this, packets);
   }
   #get(query, timeoutMs) {
     return this.#exchange({
       ...query,
-      udt: String(this.host.a.now())
+      udt: String(this.host.c.now())
     }, timeoutMs);
   }
   #post(body) {
@@ -579,7 +347,7 @@ var PollCarrier = class extends Carrier {
     if (session !== void 0) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
     let late = false;
-    const timer = host.a.g(timeoutMs, () => {
+    const timer = host.c.l(timeoutMs, () => {
       late = true;
       abort.abort();
     });
@@ -594,7 +362,7 @@ var PollCarrier = class extends Carrier {
         cache: "no-store",
         signal
       };
-      const response2 = await host.a.fetch(host.url("poll", query), init);
+      const response2 = await host.c.fetch(host.url("poll", query), init);
       return {
         response: response2,
         content: await (response2.status === 200 && host.codec.binary ? response2.arrayBuffer() : response2.text())
@@ -606,7 +374,7 @@ var PollCarrier = class extends Carrier {
         message: String(error)
       };
     }).finally(() => {
-      host.a.cancel(timer);
+      host.c.cancel(timer);
       this.#exchanges.delete(abort);
     });
     if (response.status !== 200) throw lossOf(response, content);
@@ -615,11 +383,11 @@ var PollCarrier = class extends Carrier {
   /** Every failure of an exchange ends here, so that none is left to the global handler. */
   #run(work) {
     work().catch((error) => {
-      if (error instanceof Error) this.b("bad-frame", error);
+      if (error instanceof Error) this.f("bad-frame", error);
       else this.d(error);
     });
   }
-  z() {
+  F() {
     for (const abort of this.#exchanges) abort.abort();
   }
 };
@@ -631,13 +399,13 @@ const REASONS = {
   409: "session-gone",
   503: "busy"
 };
-function lossOf({ status, headers }, text2) {
+function lossOf({ status, headers }, text) {
   const loss = {
     reason: REASONS[status] ?? "network",
     httpStatus: status,
-    message: text2.slice(0, 200) || void 0
+    message: text.slice(0, 200) || void 0
   };
-  const retryAfterMs = Number(headers.get("retry-after") ?? NaN) * 1e3;
+  const retryAfterMs = Number(headers.get("retry-after") ?? "none") * 1e3;
   if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return loss;
 }
@@ -660,52 +428,52 @@ var WebSocketCarrier = class extends Carrier {
   #pacer;
   /** A ping waits for its answer. */
   #asked = false;
-  A(handshakeTimeoutMs) {
+  G(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
-    const WebSocket = this.host.a.WebSocket;
+    const WebSocket = this.host.c.WebSocket;
     try {
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
-      this.h(0, () => this.b("network", error));
+      this.u(0, () => this.f("network", error));
     }
   }
-  B(text2, timeoutMs) {
+  H(text, timeoutMs) {
     this.#expect(timeoutMs);
-    this.#write(text2);
+    this.#write(text);
   }
   #expect(timeoutMs) {
-    this.h(timeoutMs, () => this.b("timeout", `no ${this.n} in time`));
+    this.u(timeoutMs, () => this.f("timeout", `no ${this.y} in time`));
   }
-  C(terms) {
+  I(terms) {
     this.#terms = terms;
-    this.#heardAt = this.host.a.now();
+    this.#heardAt = this.host.c.now();
     this.#listenFor(terms["ping-ms"]);
   }
-  i() {
-    const { a: environment } = this.host;
+  v() {
+    const { c: environment } = this.host;
     environment.cancel(this.#pacer);
-    while (!this.c && !this.#isFull()) {
-      const parcel = this.host.l();
+    while (!this.s && !this.#isFull()) {
+      const parcel = this.host.n();
       if (!parcel) return;
       this.#write(parcel.text);
     }
-    if (!this.c) this.#pacer = environment.g(PACE_MS, () => this.i());
+    if (!this.s) this.#pacer = environment.l(PACE_MS, () => this.v());
   }
-  v(text2) {
+  B(text) {
     const can = !this.#isFull();
-    if (can) this.#write(text2);
+    if (can) this.#write(text);
     return can;
   }
   #isFull() {
     return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
   /** Asks whether anyone is there, without waiting for silence. */
-  E() {
+  K() {
     const terms = this.#terms;
-    if (!terms || this.c || this.#asked) return;
+    if (!terms || this.s || this.#asked) return;
     this.#asked = true;
     const slot = terms.session === void 0 ? "000000" : PING_SLOT;
-    this.h(terms["ping-timeout-ms"], () => {
+    this.u(terms["ping-timeout-ms"], () => {
       if (!this.#asked) this.#listenFor(terms["ping-ms"]);
       else this.d({
         reason: "timeout",
@@ -726,36 +494,36 @@ var WebSocketCarrier = class extends Carrier {
     socket.onerror = () => {
     };
     socket.onclose = ({ code, reason }) => {
-      this.b(code === 1006 ? "network" : "server", reason || void 0, code);
+      this.f(code === 1006 ? "network" : "server", reason || void 0, code);
     };
   }
   #message(data) {
-    if (this.c) return;
-    this.#heardAt = this.host.a.now();
+    if (this.s) return;
+    this.#heardAt = this.host.c.now();
     this.#asked = false;
     const packets = this.decode(data);
-    if (packets) this.host.D(this, packets);
+    if (packets) this.host.J(this, packets);
   }
   /** Waits until nothing was heard for so long, then pings. */
   #listenFor(ms) {
-    const { a: environment } = this.host;
+    const { c: environment } = this.host;
     const pingMs = this.#terms?.["ping-ms"] ?? ms;
-    this.h(ms, () => {
+    this.u(ms, () => {
       const silentMs = environment.now() - this.#heardAt;
-      if (silentMs >= pingMs) this.E();
+      if (silentMs >= pingMs) this.K();
       else this.#listenFor(pingMs - silentMs);
     });
   }
-  #write(text2) {
-    if (this.c) return;
+  #write(text) {
+    if (this.s) return;
     try {
-      this.#socket?.send(text2);
+      this.#socket?.send(text);
     } catch (error) {
-      this.h(0, () => this.b("network", error));
+      this.u(0, () => this.f("network", error));
     }
   }
-  z(code, reason) {
-    this.host.a.cancel(this.#pacer);
+  F(code, reason) {
+    this.host.c.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
     } catch {
@@ -776,7 +544,7 @@ const WAKE_MS = 250;
 const MAX_LENGTH = 16 * 1024 * 1024;
 var Connection = class {
   state;
-  a;
+  c;
   codec;
   #config;
   #events;
@@ -785,15 +553,11 @@ var Connection = class {
   #live;
   /** What is being opened: instead of a live carrier, or, while polling, to take over from it. */
   #candidate;
-  #user = {
-    user: null,
-    data: void 0
-  };
+  /** What the handshake said, without which nothing opens. */
+  #user;
   #terms;
   #ledger;
   #outbox;
-  /** Whose it is: `undefined` until a server has said who this is. */
-  #owner;
   #token;
   #attempts = 0;
   #violations = 0;
@@ -806,27 +570,26 @@ var Connection = class {
   #unwatch;
   constructor(config, environment, events) {
     this.#config = config;
-    this.a = environment;
+    this.c = environment;
     this.codec = config.codec;
     this.#events = events;
-    this.#terms = config.q;
-    this.#outbox = new Outbox(randomId(), environment);
+    this.#terms = config.r;
+    this.#outbox = config.outbox(this);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== void 0);
-    this.state = this.#connecting(this.#path.x() ?? "ws");
-    this.#unwatch = environment.T((what) => this.#wake(what));
+    this.state = this.#connecting(this.#path.D() ?? "ws");
+    this.#unwatch = environment.V((what) => this.#wake(what));
     this.#connect();
   }
   get outbox() {
-    return this.#outbox.K;
+    return Array.from(this.#outbox.items.values(), ({ g: delivery }) => delivery);
   }
-  send(id, data, { timeoutMs = this.#config.sendTimeoutMs, volatile }) {
-    return this.#add(id, data, false, timeoutMs, void 0, volatile);
+  send(id, data, options) {
+    return this.#add(id, data, false, options);
   }
   async request(id, data, options) {
-    const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
-    if (signal?.aborted) throw new RequestError("aborted");
-    const { error, reply } = await this.#add(id, data, true, timeoutMs, signal).settled;
+    if (options.signal?.aborted) throw new RequestError("aborted");
+    const { error, reply } = await this.#add(id, data, true, options).settled;
     if (error) throw error;
     return reply;
   }
@@ -835,8 +598,8 @@ var Connection = class {
     this.#drop();
     this.#attempts = 0;
     this.#violations = 0;
-    this.#path.u();
-    this.#path.y();
+    this.#path.A();
+    this.#path.E();
     this.#connect();
   }
   close(code, reason) {
@@ -850,6 +613,10 @@ var Connection = class {
       message: reason || void 0
     });
   }
+  /** Sends what may be sent by now. */
+  flush() {
+    this.#live?.v();
+  }
   url(transport, query) {
     return this.#config.url(transport, query, this.#token);
   }
@@ -860,16 +627,16 @@ var Connection = class {
       "X-CSRF-Token": this.#token
     };
   }
-  j() {
-    return this.#ledger.j();
+  w() {
+    return this.#ledger.w();
   }
-  l(room) {
-    const parcel = this.#outbox.l(room);
+  n(room) {
+    const parcel = this.#outbox.n(room);
     if (!parcel) return void 0;
-    const { e: number, text: text2, s: wantsReply, p: delivery } = parcel;
-    if (!this.#fits(text2)) {
-      this.#outbox.b(number, "too-large");
-      return this.l(room);
+    const { a: number, text, i: wantsReply, g: delivery } = parcel;
+    if (!this.#fits(text)) {
+      this.#outbox.f(number, "too-large");
+      return this.n(room);
     }
     if (this.#terms.session !== void 0) return parcel;
     const slot = wantsReply ? this.#live?.transport === "poll" ? "ajax" : number.toString(16).padStart(6, "0") : null;
@@ -881,25 +648,25 @@ var Connection = class {
       })
     };
   }
-  k(slot, reply) {
-    this.#outbox.k(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
+  h(slot, reply) {
+    this.#outbox.h(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
   }
-  S(parcels, httpStatus) {
+  U(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
-    for (const { e: number } of parcels) this.#outbox.b(number, code, `refused with ${httpStatus}`);
+    for (const { a: number } of parcels) this.#outbox.f(number, code, `refused with ${httpStatus}`);
   }
-  D(carrier, packets) {
-    for (const packet2 of packets) {
+  J(carrier, packets) {
+    for (const packet of packets) {
       if (carrier !== this.#live && carrier !== this.#candidate) return;
-      if (!this.#understands(carrier, packet2)) return carrier.b("bad-frame");
+      if (!this.#understands(carrier, packet)) return carrier.f("bad-frame");
     }
   }
-  P(carrier, loss) {
+  R(carrier, loss) {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
     else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
   }
   #connect() {
-    const transport = this.#path.x();
+    const transport = this.#path.D();
     if (!transport) return this.#end({ reason: "no-transport" });
     if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
   }
@@ -908,7 +675,7 @@ var Connection = class {
       status: "connecting",
       transport,
       attempt: this.#attempts,
-      offline: this.a.offline()
+      offline: this.c.offline()
     };
   }
   /** Opens in the same turn when the token is at hand: a page's first connection should not wait. */
@@ -938,46 +705,46 @@ var Connection = class {
   }
   #open(transport) {
     this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
-    this.#candidate.A(this.#config.handshakeTimeoutMs);
+    this.#candidate.G(this.#config.handshakeTimeoutMs);
   }
   /** @returns whether the server may say this now. */
-  #understands(carrier, packet2) {
-    if (carrier.n === "handshake") return this.#handshake(carrier, packet2.payload);
-    if (carrier.n === "welcome") return this.#welcome(carrier, packet2.payload);
-    if (packet2.slot === null) return this.#message(carrier, packet2.payload);
-    if (this.#isNews(carrier)) this.k(packet2.slot, packet2.payload);
+  #understands(carrier, packet) {
+    if (carrier.y === "handshake") return this.#handshake(carrier, packet.payload);
+    if (carrier.y === "welcome") return this.#welcome(carrier, packet.payload);
+    if (packet.slot === null) return this.#message(carrier, packet.payload);
+    if (this.#isNews(carrier)) this.h(packet.slot, packet.payload);
     return true;
   }
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier) {
-    return !carrier.next || this.#ledger.J(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
+    return !carrier.next || this.#ledger.N(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
   }
   /** Tells the server what arrived, where a poll does not do it anyway. */
   #sayArrived() {
-    const data = this.j();
+    const data = this.w();
     if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
   }
   #say(id, data) {
-    this.#live?.v(this.codec.encode({
+    this.#live?.B(this.codec.encode({
       id,
       data,
       slot: null
     }));
   }
   #handshake(carrier, payload) {
-    const handshake = readHandshake(payload, this.#config.q);
+    const handshake = readHandshake(payload, this.#config.r);
     if (!handshake) return false;
-    const { user, data, I: terms } = handshake;
+    const { user, data, M: terms } = handshake;
     this.#user = {
       user,
       data
     };
-    if (this.#owner !== void 0 && this.#owner !== user) {
-      this.#outbox.t("other-user");
-      this.#outbox = new Outbox(randomId(), this.a);
+    if (![void 0, user].includes(this.#outbox.user)) {
+      this.#outbox.o("other-user");
+      this.#outbox = this.#config.outbox(this, user);
     }
-    this.#owner = user;
-    if (!terms) this.#adopt(carrier, this.#config.q, false);
+    this.#outbox.user = user;
+    if (!terms) this.#adopt(carrier, this.#config.r, false);
     else this.#sayHello(carrier, terms);
     return true;
   }
@@ -988,7 +755,7 @@ var Connection = class {
       session
     };
     const csrf = carrier.transport === "ws" ? this.#token : void 0;
-    carrier.n = "welcome";
+    carrier.y = "welcome";
     const say = () => {
       if (carrier !== this.#candidate) return;
       const { name: outbox, sent } = this.#outbox;
@@ -999,15 +766,17 @@ var Connection = class {
         outbox,
         sent
       };
-      const text2 = this.codec.encode({
+      const text = this.codec.encode({
         id: "chsk/hello",
         data,
         slot: null
       });
-      carrier.B(text2, this.#config.handshakeTimeoutMs);
+      carrier.H(text, this.#config.handshakeTimeoutMs);
     };
-    if (this.#live instanceof PollCarrier) this.#live.Q(say);
-    else say();
+    this.#outbox.k(() => {
+      if (this.#live instanceof PollCarrier) this.#live.S(say);
+      else say();
+    });
   }
   #welcome(carrier, payload) {
     const welcome = readWelcome(payload);
@@ -1015,14 +784,14 @@ var Connection = class {
     const { session, resumed, next, why, taken, handled } = welcome;
     if (!resumed) {
       const from = this.#ledger.received + 1;
-      this.#ledger.w(1);
-      if (why) this.#events.o(GAP, {
+      this.#ledger.C(1);
+      if (why) this.#events.z(GAP, {
         from,
         why
       });
     }
     this.#countFrom(carrier, next);
-    this.#outbox.L(taken, handled);
+    this.#outbox.m(taken, handled);
     this.#adopt(carrier, {
       ...this.#terms,
       session
@@ -1034,8 +803,8 @@ var Connection = class {
     carrier.next = next;
     const from = this.#ledger.received + 1;
     if (next <= from) return;
-    this.#ledger.w(next);
-    this.#events.o(GAP, {
+    this.#ledger.C(next);
+    this.#events.z(GAP, {
       from,
       to: next - 1,
       why: "overflow"
@@ -1046,15 +815,15 @@ var Connection = class {
     if (carrier !== this.#candidate) return;
     this.#live?.close();
     this.#noteGood();
-    this.#openedAt = this.a.now();
+    this.#openedAt = this.c.now();
     this.#live = carrier;
     this.#candidate = void 0;
     this.#terms = terms;
-    carrier.n = "open";
-    if (carrier.transport === "ws") this.#path.f = "fine";
-    carrier.C(terms);
-    carrier.i();
-    const why = carrier.transport === "ws" ? "fine" : this.#path.f;
+    carrier.y = "open";
+    if (carrier.transport === "ws") this.#path.t = "fine";
+    carrier.I(terms);
+    carrier.v();
+    const why = carrier.transport === "ws" ? "fine" : this.#path.t;
     this.#change({
       status: "open",
       transport: carrier.transport,
@@ -1068,7 +837,7 @@ var Connection = class {
     if (typeof payload === "string") return this.#control(carrier, payload, void 0);
     if (!Array.isArray(payload)) return false;
     if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
-    this.#events.H(payload.filter(() => this.#isNews(carrier)));
+    this.#events.L(payload.filter(() => this.#isNews(carrier)));
     return true;
   }
   #control(carrier, id, data) {
@@ -1076,26 +845,26 @@ var Connection = class {
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
     else if (id === "chsk/handled") this.#outbox.handled(count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
-    else if (id === "chsk/handshake") carrier.b("session-gone");
+    else if (id === "chsk/handshake") carrier.f("session-gone");
     else return id.startsWith("chsk/");
     return true;
   }
   #closedByServer(carrier, data) {
     const { code, reason } = Object(data);
-    carrier.b("server", reason || void 0, typeof code === "number" ? code : 1e3);
+    carrier.f("server", reason || void 0, typeof code === "number" ? code : 1e3);
   }
   /** Two carriers of one client are two clients to plain Sente: events would come twice. */
   #mayClimb() {
     return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== void 0;
   }
   #planClimb() {
-    this.a.cancel(this.#climbTimer);
-    const ms = this.#mayClimb() ? this.#path.N(this.a.random()) : void 0;
-    if (ms) this.#climbTimer = this.a.g(ms, () => this.#climb());
+    this.c.cancel(this.#climbTimer);
+    const ms = this.#mayClimb() ? this.#path.P(this.c.random()) : void 0;
+    if (ms) this.#climbTimer = this.c.l(ms, () => this.#climb());
   }
   #climb() {
-    if (!this.#mayClimb() || !this.#path.m("ws")) return;
-    this.a.cancel(this.#climbTimer);
+    if (!this.#mayClimb() || !this.#path.x("ws")) return;
+    this.c.cancel(this.#climbTimer);
     this.#withToken(() => {
       if (this.#mayClimb()) this.#open("ws");
     });
@@ -1103,28 +872,28 @@ var Connection = class {
   #candidateLost(carrier, loss) {
     this.#candidate = void 0;
     const verdict = loss.reason === "timeout" ? "mute" : "refused";
-    const spoke = carrier.n !== "handshake";
+    const spoke = carrier.y !== "handshake";
     if (this.#live) this.#climbLost(verdict);
-    else if (carrier.transport === "ws" && !spoke && this.#path.m("poll") && !this.#isFinal(loss)) {
-      this.#path.f = verdict;
+    else if (carrier.transport === "ws" && !spoke && this.#path.x("poll") && !this.#isFinal(loss)) {
+      this.#path.t = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
-      if (carrier.transport === "poll") this.#path.y();
+      if (carrier.transport === "poll") this.#path.E();
       this.#failed(loss);
     }
   }
   #climbLost(verdict) {
-    this.#path.O(verdict);
-    this.#live.R();
+    this.#path.Q(verdict);
+    this.#live.T();
     this.#planClimb();
   }
   #liveLost(carrier, loss) {
-    this.a.cancel(this.#climbTimer);
+    this.c.cancel(this.#climbTimer);
     this.#live = void 0;
     this.#candidate?.close();
     this.#candidate = void 0;
-    const openMs = this.a.now() - this.#openedAt;
-    if (carrier.transport === "ws") this.#path.M(openMs < GOOD_MS);
+    const openMs = this.c.now() - this.#openedAt;
+    if (carrier.transport === "ws") this.#path.O(openMs < GOOD_MS);
     this.#noteGood();
     this.#forget(loss);
     this.#failed(loss);
@@ -1136,13 +905,13 @@ var Connection = class {
       ...this.#terms,
       session: void 0
     };
-    if (session === void 0) this.#outbox.t("disconnected", "sent");
+    if (session === void 0) this.#outbox.o("disconnected", "sent");
   }
   #noteGood() {
-    if (this.state.status !== "open" || this.a.now() - this.#openedAt < GOOD_MS) return;
+    if (this.state.status !== "open" || this.c.now() - this.#openedAt < GOOD_MS) return;
     this.#attempts = 0;
     this.#violations = 0;
-    if (this.state.transport === "ws") this.#path.u();
+    if (this.state.transport === "ws") this.#path.A();
   }
   #failed(loss) {
     if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
@@ -1153,16 +922,16 @@ var Connection = class {
     return code >= 3500 && code < 5e3 && code % 1e3 >= 500 || reason === "refused" || reason === "rejected";
   }
   #retry(loss) {
-    const { a: environment } = this;
-    const waitMs = environment.offline() || environment.U() ? CAP_MS : backoff(this.#attempts, environment.random());
+    const { c: environment } = this;
+    const waitMs = environment.offline() || environment.W() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
   }
   #wait(retryInMs, why) {
-    const { a: environment } = this;
+    const { c: environment } = this;
     environment.cancel(this.#retryTimer);
-    this.#retryTimer = environment.g(retryInMs, () => this.#connect());
+    this.#retryTimer = environment.l(retryInMs, () => this.#connect());
     const retryAt = environment.now() + retryInMs;
     const offline = environment.offline();
     this.#change({
@@ -1182,14 +951,14 @@ var Connection = class {
       status: "closed",
       reason
     });
-    this.#outbox.t("closed");
+    this.#outbox.o("closed");
   }
   /** Lets go of everything that could connect or carry. The session may be resumed. */
   #drop(reason, code) {
     this.#epoch += 1;
-    this.a.cancel(this.#retryTimer);
-    this.a.cancel(this.#climbTimer);
-    this.j();
+    this.c.cancel(this.#retryTimer);
+    this.c.cancel(this.#climbTimer);
+    this.w();
     const live = this.#live;
     this.#candidate?.close(code, reason);
     live?.close(code, reason);
@@ -1198,7 +967,7 @@ var Connection = class {
     if (this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
   }
   #wake(what) {
-    if (what === "online") this.#path.u();
+    if (what === "online") this.#path.A();
     const { state } = this;
     const live = this.#live;
     if (state.status === "waiting") {
@@ -1206,25 +975,25 @@ var Connection = class {
         ...state,
         offline: true
       });
-      else if (state.reason !== "busy") this.#wait(Math.round(this.a.random() * WAKE_MS), state);
-    } else if (live instanceof WebSocketCarrier) live.E();
+      else if (state.reason !== "busy") this.#wait(Math.round(this.c.random() * WAKE_MS), state);
+    } else if (live instanceof WebSocketCarrier) live.K();
     else if (what === "online") this.#climb();
   }
-  #add(id, data, wantsReply, ms, signal, volatile) {
+  #add(id, data, wantsReply, { timeoutMs, signal, volatile }) {
     const refuse = (code, why) => {
       throw new SendError(code, `${id}: ${why}`);
     };
     const live = this.#live;
     const outbox = this.#outbox;
     const { status } = this.state;
-    const { maxQueue, G: refuses } = this.#config;
+    const { maxQueue, q: refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
     if (!live && (refuses || status === "closed")) refuse("disconnected", `there is no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
-    const number = outbox.r + 1;
-    let text2 = "";
+    const number = outbox.e + 1;
+    let text = "";
     try {
-      text2 = this.codec.encode({
+      text = this.codec.encode({
         id,
         data,
         slot: volatile ? null : wantsReply ? number : -number
@@ -1232,23 +1001,24 @@ var Connection = class {
     } catch (error) {
       refuse("bad-event", String(error));
     }
-    if (!this.#fits(text2)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
+    if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
     if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
-    const delivery = outbox.add(id, data, text2, wantsReply, ms, signal);
-    if (!volatile) live?.i();
-    else if (live?.v(text2)) outbox.d(number, "sent");
-    else outbox.b(number, "dropped");
+    const ms = timeoutMs ?? outbox.Y?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
+    const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
+    if (!volatile) this.flush();
+    else if (live?.B(text)) outbox.d(number, "sent");
+    else outbox.f(number, "dropped");
     return delivery;
   }
-  #fits(text2) {
+  #fits(text) {
     const maxMessage = this.#terms["max-message"];
-    return text2.length * 3 <= maxMessage || new Blob([text2]).size <= maxMessage;
+    return text.length * 3 <= maxMessage || new Blob([text]).size <= maxMessage;
   }
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */
   #change(now) {
     const before = this.state;
     this.state = now;
-    this.#events.o(STATE, now, before);
+    this.#events.z(STATE, now, before);
     return this.state === now;
   }
 };
@@ -1256,7 +1026,7 @@ function browserOrNode(options) {
   const { document, navigator, location } = globalThis;
   return {
     now: () => Date.now(),
-    g: (ms, callback) => setTimeout(callback, ms),
+    l: (ms, callback) => setTimeout(callback, ms),
     cancel: (timer) => clearTimeout(timer),
     random: options.random ?? Math.random,
     fetch: options.fetch ?? ((url, init) => fetch(url, {
@@ -1264,11 +1034,11 @@ function browserOrNode(options) {
       ...init
     })),
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
-    F: location?.href,
-    U: () => document?.visibilityState === "hidden",
+    p: location?.href,
+    W: () => document?.visibilityState === "hidden",
     offline: () => navigator?.onLine === false,
-    T: watch,
-    V: report
+    V: watch,
+    X: report
   };
 }
 function watch(changed) {
@@ -1288,7 +1058,7 @@ function connect(url = "/chsk", options = {}) {
   return connectIn(browserOrNode(options), url, options);
 }
 function connectIn(environment, url, options) {
-  const events = new Events((error) => environment.V(error));
+  const events = new Events((error) => environment.X(error));
   const config = configure(url, options, environment);
   const connection = new Connection(config, environment, events);
   return {
@@ -1312,14 +1082,13 @@ function connectIn(environment, url, options) {
 }
 function ready(connection, events) {
   return new Promise((resolve, reject) => {
-    let off = () => {
-    };
+    let off;
     const look = () => {
       const { state } = connection;
       if (state.status === "open") resolve();
       else if (state.status === "closed") reject(new ConnectError(state));
       else return;
-      off();
+      off?.();
     };
     off = events.on(STATE, look);
     look();

@@ -1,4 +1,4 @@
-import { _ as Ratio, b as keyword, d as wellFormed, f as wholeNumber, g as List, h as Keyword, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, t as Expansion, u as toPacket, v as Tagged, y as Uuid } from "./shape-OX-wZL7_.js";
+import { _ as Ratio, b as keyword, d as wellFormed, f as wholeNumber, g as List, h as Keyword, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, t as Expansion, u as toPacket, v as Tagged, y as Uuid } from "./shape-CLg_53rr.js";
 const KNOWN = [
   0,
   1,

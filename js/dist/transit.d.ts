@@ -1,5 +1,5 @@
-import { a as List, c as Uuid, i as Keywords, l as keyword, n as EdnSymbol, o as Ratio, r as Keyword, s as Tagged, t as Decimal } from "./values-BWeyq-oM.js";
-import { t as Codec } from "./codec-D6tVXnlY.js";
+import { a as List, c as Uuid, i as Keywords, l as keyword, n as EdnSymbol, o as Ratio, r as Keyword, s as Tagged, t as Decimal } from "./values-BTjUWSCp.js";
+import { t as Codec } from "./codec-CsQyxNPL.js";
 
 //#region src/codec/transit/read.d.ts
 /** The value of each line of `text`. @throws SyntaxError */

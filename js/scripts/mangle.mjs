@@ -1,5 +1,5 @@
 // Shortens the names of what no user of the package ever sees, in the built files: they are a third of the core's names.
-// A name may stand here when it is no part of the public types, of options, of the wire, or of the platform.
+// A name may stand here when it is no part of the public types, of options, of the wire, of the platform, or of what is stored.
 
 import { readdir, readFile, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
@@ -38,15 +38,29 @@ const INTERNAL = [
   ["climbAfter", "climbFailed", "networkChanged"],
   // events.ts, ledger.ts, outbox.ts, handshake.ts
   ["fail", "end", "start", "settle", "number", "first", "forget"],
-  ["tell", "batch", "enter", "skipTo", "rewind", "take", "last", "failAll", "deliveries", "terms"],
+  [
+    "tell",
+    "batch",
+    "enter",
+    "skipTo",
+    "rewind",
+    "take",
+    "last",
+    "failAll",
+    "whenOpen",
+    "keepsFor",
+    "due",
+    "front",
+    "terms",
+  ],
 ].flat();
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));
-/** What stands for each name, the same in every file: chunks may meet. */
+/** What stands for each name, the same in every file: chunks use each other's. */
 let mangleCache = {};
 const mangleProps = new RegExp(`^(${INTERNAL.join("|")})$`);
 
-for (const name of await readdir(dist)) {
+for (const name of (await readdir(dist)).sort()) {
   const text = await readFile(dist + name, "utf8");
   if (name.endsWith(".d.ts")) {
     const code = text.replace(/\/\*[\s\S]*?\*\//g, "");

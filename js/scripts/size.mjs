@@ -25,5 +25,9 @@ const besides = [];
 for (const codec of ["edn", "transit", "msgpack"]) {
   besides.push(`${codec} ${await size(`export { ${codec} } from ${JSON.stringify(entry(codec))}`)}`);
 }
+const outbox = await size(
+  `export { connect, json } from ${JSON.stringify(entry("index"))}; export { persistent } from ${JSON.stringify(entry("outbox"))}`,
+);
 console.log(`core with JSON: ${core} bytes min+gzip (limit ${LIMIT}); codecs besides: ${besides.join(", ")}`);
+console.log(`the persistent outbox besides: ${outbox - core}`);
 if (core > LIMIT) process.exit(1);

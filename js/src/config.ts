@@ -3,9 +3,26 @@
 import { json } from "./codec/json.js";
 import type { Codec } from "./codec.js";
 import type { Environment } from "./environment.js";
+import { Outbox } from "./outbox.js";
+import type { State } from "./state.js";
 import type { Terms } from "./transport/carrier.js";
 import type { Options, Transport } from "./types.js";
 import { resolveUrl, webSocketUrl, withQuery } from "./url.js";
+
+/** The side of the connection that an outbox sees. */
+export interface Sender {
+  readonly environment: Environment;
+  readonly codec: Codec;
+  readonly state: State;
+  url(transport: Transport, query: Record<string, string>): string;
+  /** There may be something to send. */
+  flush(): void;
+  /** Says hello anew. */
+  reconnect(): void;
+}
+
+/** Makes the outbox of the user that a server named; at first none has. */
+export type OutboxMaker = (sender: Sender, user?: string | null) => Outbox;
 
 export interface Config {
   codec: Codec;
@@ -19,6 +36,7 @@ export interface Config {
   clientId: string;
   /** What is assumed of a server that says nothing of itself. */
   senteTerms: Terms;
+  outbox: OutboxMaker;
   csrfToken(): string | undefined | Promise<string | undefined>;
   url(transport: Transport, query: Record<string, string>, token: string | undefined): string;
 }
@@ -51,6 +69,7 @@ export function configure(url: string, options: Options, environment: Environmen
     maxQueue: options.maxQueue ?? 1000,
     headers: options.headers ?? {},
     senteTerms: SENTE,
+    outbox: (options.outbox as OutboxMaker | undefined) ?? inMemory,
     csrfToken: typeof csrfToken === "function" ? csrfToken : () => csrfToken,
     url: (transport, query, token) => {
       // Only plain Sente needs it here, where logs see it; Tsugi gets it in hello.
@@ -60,6 +79,10 @@ export function configure(url: string, options: Options, environment: Environmen
       return withQuery(transport === "ws" ? ws : http, all);
     },
   };
+}
+
+function inMemory({ environment }: Sender): Outbox {
+  return new Outbox(randomId(), environment);
 }
 
 /** 128 random bits. `crypto.randomUUID` exists on secure pages only. */

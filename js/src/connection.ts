@@ -2,13 +2,13 @@
 
 import { backoff, CAP_MS } from "./backoff.js";
 import type { Incoming, Message, Slot } from "./codec.js";
-import { type Config, randomId } from "./config.js";
+import type { Config } from "./config.js";
 import type { Environment, Timer } from "./environment.js";
 import { RequestError, SendError, type SendErrorCode } from "./errors.js";
 import { type Events, GAP, STATE } from "./events.js";
 import { count, readHandshake, readWelcome } from "./handshake.js";
 import { Ledger } from "./ledger.js";
-import { Outbox } from "./outbox.js";
+import type { Outbox } from "./outbox.js";
 import { Path } from "./path.js";
 import type { Loss, State, Verdict } from "./state.js";
 import type { Carrier, Host, Parcel, Terms } from "./transport/carrier.js";
@@ -39,12 +39,11 @@ export class Connection implements Host {
   #live: Carrier | undefined;
   /** What is being opened: instead of a live carrier, or, while polling, to take over from it. */
   #candidate: Carrier | undefined;
-  #user: User = { user: null, data: undefined };
+  /** What the handshake said, without which nothing opens. */
+  #user!: User;
   #terms: Terms;
   readonly #ledger: Ledger;
   #outbox: Outbox;
-  /** Whose it is: `undefined` until a server has said who this is. */
-  #owner: string | null | undefined;
   #token: string | undefined;
   #attempts = 0;
   #violations = 0;
@@ -62,7 +61,7 @@ export class Connection implements Host {
     this.codec = config.codec;
     this.#events = events;
     this.#terms = config.senteTerms;
-    this.#outbox = new Outbox(randomId(), environment);
+    this.#outbox = config.outbox(this);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== undefined);
     this.state = this.#connecting(this.#path.first() ?? "ws");
@@ -73,21 +72,16 @@ export class Connection implements Host {
   // Commands.
 
   get outbox(): readonly Delivery[] {
-    return this.#outbox.deliveries;
+    return Array.from(this.#outbox.items.values(), ({ delivery }) => delivery);
   }
 
-  send(
-    id: string,
-    data: unknown,
-    { timeoutMs = this.#config.sendTimeoutMs, volatile }: SendOptions,
-  ): Delivery {
-    return this.#add(id, data, false, timeoutMs, undefined, volatile);
+  send(id: string, data: unknown, options: SendOptions): Delivery {
+    return this.#add(id, data, false, options);
   }
 
   async request(id: string, data: unknown, options: RequestOptions): Promise<unknown> {
-    const { timeoutMs = this.#config.requestTimeoutMs, signal } = options;
-    if (signal?.aborted) throw new RequestError("aborted");
-    const { error, reply } = await this.#add(id, data, true, timeoutMs, signal).settled;
+    if (options.signal?.aborted) throw new RequestError("aborted");
+    const { error, reply } = await this.#add(id, data, true, options).settled;
     if (error) throw error;
     return reply;
   }
@@ -108,6 +102,11 @@ export class Connection implements Host {
     this.#unwatch();
     this.#drop(reason, code);
     this.#end({ reason: "closed", code, message: reason || undefined });
+  }
+
+  /** Sends what may be sent by now. */
+  flush(): void {
+    this.#live?.pump();
   }
 
   // What carriers ask and say.
@@ -237,11 +236,11 @@ export class Connection implements Host {
     const { user, data, terms } = handshake;
     this.#user = { user, data };
     // What was meant to be said as somebody is not said as somebody else.
-    if (this.#owner !== undefined && this.#owner !== user) {
+    if (![undefined, user].includes(this.#outbox.user)) {
       this.#outbox.failAll("other-user");
-      this.#outbox = new Outbox(randomId(), this.environment);
+      this.#outbox = this.#config.outbox(this, user);
     }
-    this.#owner = user;
+    this.#outbox.user = user;
     // Without the extension nothing names a session that could go on.
     if (!terms) this.#adopt(carrier, this.#config.senteTerms, false);
     else this.#sayHello(carrier, terms);
@@ -261,8 +260,10 @@ export class Connection implements Host {
       const text = this.codec.encode({ id: "chsk/hello", data, slot: null });
       carrier.hello(text, this.#config.handshakeTimeoutMs);
     };
-    if (this.#live instanceof PollCarrier) this.#live.cede(say);
-    else say();
+    this.#outbox.whenOpen(() => {
+      if (this.#live instanceof PollCarrier) this.#live.cede(say);
+      else say();
+    });
   }
 
   #welcome(carrier: Carrier, payload: unknown): boolean {
@@ -475,9 +476,7 @@ export class Connection implements Host {
     id: string,
     data: unknown,
     wantsReply: boolean,
-    ms: number,
-    signal?: AbortSignal,
-    volatile?: boolean,
+    { timeoutMs, signal, volatile }: SendOptions & RequestOptions,
   ): Delivery {
     const refuse = (code: SendErrorCode, why: string): never => {
       throw new SendError(code, `${id}: ${why}`);
@@ -485,7 +484,7 @@ export class Connection implements Host {
     const live = this.#live;
     const outbox = this.#outbox;
     const { status } = this.state;
-    const { maxQueue, refuses } = this.#config;
+    const { maxQueue, refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
     if (!live && (refuses || status === "closed"))
       refuse("disconnected", `there is no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
@@ -500,8 +499,10 @@ export class Connection implements Host {
     if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
     if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH)
       refuse("queue-full", "too much is under way");
+    const ms =
+      timeoutMs ?? outbox.keepsFor?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
-    if (!volatile) live?.pump();
+    if (!volatile) this.flush();
     else if (live?.say(text)) outbox.end(number, "sent");
     else outbox.fail(number, "dropped");
     return delivery;

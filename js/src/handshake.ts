@@ -39,11 +39,11 @@ export function readWelcome(payload: unknown): Welcome | undefined {
     outcome: unknown;
   };
   if (typeof session !== "string") return undefined;
-  const counts = { next: count(next), taken: count(taken), handled: count(handled) };
-  return { session, resumed: outcome === "resumed", why, ...counts };
+  const resumed = outcome === "resumed";
+  return { session, resumed, why, next: count(next), taken: count(taken), handled: count(handled) };
 }
 
 /** Numbers of items begin at 1; EDN brings them as bigints where they are large. */
 export function count(value: unknown): number {
-  return Number(value ?? 0) || 0;
+  return Number(value) || 0;
 }

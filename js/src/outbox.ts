@@ -6,14 +6,19 @@ import type { Parcel } from "./transport/carrier.js";
 import type { Delivery } from "./types.js";
 
 /** What its owner may not do to an item. */
-interface Item extends Parcel {
+export interface Item extends Parcel {
+  number: number;
+  text: Message;
   delivery: { -readonly [K in keyof Delivery]: Delivery[K] };
   settle(): void;
 }
 
+/** This one lives in memory, and as long as the page. `tsugi/outbox` adds one that outlives it. */
 export class Outbox {
   /** By this the server knows it; a secret. */
-  readonly name: string;
+  name: string;
+  /** Whose it is: `undefined` until a server has said who this is. */
+  user: string | null | undefined;
   /** The last item that any server may have. */
   sent = 0;
   /** The last number that was given. */
@@ -22,17 +27,21 @@ export class Outbox {
   length = 0;
   readonly items = new Map<number, Item>();
   /** Those of them that the carrier has yet to take. */
-  #due: Item[] = [];
-  readonly #environment: Environment;
+  due: Item[] = [];
+  protected readonly environment: Environment;
 
   constructor(name: string, environment: Environment) {
     this.name = name;
-    this.#environment = environment;
+    this.environment = environment;
   }
 
-  get deliveries(): Delivery[] {
-    return Array.from(this.items.values(), (item) => item.delivery);
+  /** Calls back once the name and the counts are known. */
+  whenOpen(then: () => void): void {
+    then();
   }
+
+  /** For how many ms it keeps such an item beyond the life of the page; `undefined` where it does not. */
+  keepsFor?(id: string, wantsReply: boolean): number | undefined;
 
   add(
     id: string,
@@ -43,27 +52,26 @@ export class Outbox {
     signal?: AbortSignal,
   ): Delivery {
     this.last += 1;
-    const number = this.last;
-    const late = () => this.fail(number, "timeout", `not done within ${ms} ms`);
-    const aborted = () => this.fail(number, "aborted");
-    const timer = this.#environment.after(ms, late);
+    const late = () => this.fail(item.number, "timeout", `not done within ${ms} ms`);
+    const aborted = () => this.fail(item.number, "aborted");
+    const timer = this.environment.after(ms, late);
     signal?.addEventListener("abort", aborted);
-    const cancel = () => delivery.state === "waiting" && this.fail(number, "aborted");
+    const cancel = () => delivery.state === "waiting" && aborted();
     let resolve: (delivery: Delivery) => void;
     const settled = new Promise<Delivery>((settle) => {
       resolve = settle;
     });
     const delivery: Item["delivery"] = { id, data, state: "waiting", settled, cancel };
     const settle = () => {
-      this.items.delete(number);
-      this.length -= text.length;
-      this.#environment.cancel(timer);
+      this.items.delete(item.number);
+      this.length -= item.text.length;
+      this.environment.cancel(timer);
       signal?.removeEventListener("abort", aborted);
       resolve(delivery);
     };
-    const item = { number, text, wantsReply, delivery, settle };
-    this.items.set(number, item);
-    this.#due.push(item);
+    const item: Item = { number: this.last, text, wantsReply, delivery, settle };
+    this.items.set(this.last, item);
+    this.due.push(item);
     this.length += text.length;
     return delivery;
   }
@@ -71,22 +79,24 @@ export class Outbox {
   /** A carrier begins, to a server that has taken and handled so much: what it has not taken goes out again. */
   rewind(taken: number, handled: number): void {
     this.handled(handled);
-    this.#due = [...this.items.values()].filter(({ number }) => number > taken);
+    this.due = [...this.items.values()].filter(({ number }) => number > taken);
   }
 
   /** The next for the carrier, if it is no larger than this. */
-  take(room = Number.POSITIVE_INFINITY): Parcel | undefined {
-    for (let item = this.#due[0]; item; item = this.#due[0]) {
-      if (this.items.has(item.number)) {
-        if (item.text.length > room) return undefined;
-        this.#due.shift();
-        item.delivery.state = "sent";
-        this.sent = Math.max(this.sent, item.number);
-        return item;
-      }
-      this.#due.shift();
-    }
-    return undefined;
+  take(room?: number): Parcel | undefined {
+    const item = this.front();
+    // Nothing is more than `undefined`.
+    if (!item || item.text.length > (room as number)) return undefined;
+    this.due.shift();
+    item.delivery.state = "sent";
+    this.sent = Math.max(this.sent, item.number);
+    return item;
+  }
+
+  /** The first that is due, and still under way. */
+  front(): Item | undefined {
+    while (this.due[0] && !this.items.has(this.due[0].number)) this.due.shift();
+    return this.due[0];
   }
 
   /** A reply that nobody waits for came too late, or twice. */
@@ -98,10 +108,8 @@ export class Outbox {
 
   /** The server has handled everything up to this; the replies among it come by themselves. */
   handled(upTo: number): void {
-    for (const { number, wantsReply } of [...this.items.values()]) {
-      if (number > upTo) return;
-      if (!wantsReply) this.end(number, "handled");
-    }
+    for (const { number, wantsReply } of [...this.items.values()])
+      if (number <= upTo && !wantsReply) this.end(number, "handled");
   }
 
   fail(number: number, code: string, message?: string): boolean {

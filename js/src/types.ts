@@ -39,6 +39,9 @@ export interface WebSocketLike {
 export type WebSocketConstructor = new (url: string) => WebSocketLike;
 export type Fetch = (url: string, init: RequestInit) => Promise<Response>;
 
+/** What `persistent()` of `tsugi/outbox` makes. */
+export type OutboxKind = (...inner: never[]) => object;
+
 /** Options of `connect`; every one has a default. */
 export interface Options {
   /** How values become messages. Default: JSON. The server must offer it. */
@@ -62,6 +65,8 @@ export interface Options {
    * at once (`"refuse"`).
    */
   whileDown?: "queue" | "refuse";
+  /** Keeps what is under way beyond the life of the page: `persistent()` of `tsugi/outbox`. Default: in memory. */
+  outbox?: OutboxKind;
   /** How long a WebSocket may take until the server's handshake has come, in ms. Default: 3000. */
   handshakeTimeoutMs?: number;
   /** Events and requests that may be under way: waiting, or not yet handled. Default: 1000. */

@@ -73,7 +73,7 @@ export abstract class Carrier {
   close(code = 1000, reason = ""): void {
     if (this.done) return;
     this.done = true;
-    this.within(undefined);
+    this.within();
     this.release(code, reason);
   }
 
@@ -88,9 +88,9 @@ export abstract class Carrier {
   }
 
   /** One timer per carrier: each use replaces the one before. */
-  protected within(ms: number | undefined, late?: () => void): void {
+  protected within(ms?: number, late?: () => void): void {
     this.host.environment.cancel(this.#watchdog);
-    this.#watchdog = ms === undefined || !late ? undefined : this.host.environment.after(ms, late);
+    this.#watchdog = late && this.host.environment.after(ms as number, late);
   }
 
   /** @returns `undefined` after a failure. */

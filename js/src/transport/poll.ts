@@ -235,7 +235,7 @@ function lossOf({ status, headers }: Response, text: string): Loss {
     httpStatus: status,
     message: text.slice(0, 200) || undefined,
   };
-  const retryAfterMs = Number(headers.get("retry-after") ?? Number.NaN) * 1000;
+  const retryAfterMs = Number(headers.get("retry-after") ?? "none") * 1000;
   if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
   return loss;
 }
