@@ -90,3 +90,8 @@ struct CodecsGuide;
 #[cfg(doctest)]
 #[doc = include_str!("../../docs/sockjs.md")]
 struct SockJsGuide;
+
+/// The examples of docs/migrating-from-sente.md compile.
+#[cfg(doctest)]
+#[doc = include_str!("../../docs/migrating-from-sente.md")]
+struct SenteGuide;

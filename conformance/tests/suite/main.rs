@@ -9,6 +9,7 @@ mod rows;
 mod sente;
 mod several;
 mod sockjs;
+mod tables;
 
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};

@@ -198,3 +198,20 @@ async fn b9_scenario_17_a_websocket_message_that_cannot_be_read_closes_its_conne
     client.send("[[:test/echo :still-alive] \"zz\"]").await;
     assert_eq!(client.text().await, "[{:echo :still-alive} \"zz\"]");
 }
+
+#[tokio::test]
+async fn i4_a_handler_that_hangs_holds_up_its_own_client_only() {
+    let echo = Router::new()
+        .on("test/echo", async |Data(value): Data<Value>| value)
+        .on("test/hang", async || std::future::pending::<()>().await);
+    let (_server, address) = mount(Server::builder().router(echo)).await;
+    let mut hanging = open(address, "/chsk?client-id=a&uid=u").await;
+    let mut other = open(address, "/chsk?client-id=b&uid=u").await;
+    hanging.send("[[:test/hang] nil]").await;
+    hanging.send("[[:test/echo 1] \"1\"]").await;
+    for n in 0..10 {
+        other.send(&format!("[[:test/echo {n}] \"{n}\"]")).await;
+        assert_eq!(other.text().await, format!("[{n} \"{n}\"]"));
+    }
+    assert!(hanging.is_quiet(Duration::from_millis(50)).await, "its events are handled one after the other");
+}
