@@ -70,6 +70,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         Self { source, seen: None }
     }
 
+    #[inline]
     pub(crate) fn next(&mut self) -> Result<Token<'de>, DecodeError> {
         match self.seen.take() {
             Some(token) => Ok(token),
@@ -77,17 +78,20 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
+    #[inline]
     pub(crate) fn peek(&mut self) -> Result<&Token<'de>, DecodeError> {
         let token = self.next()?;
         Ok(self.seen.insert(token))
     }
 
     /// Where the token that was read or seen last began.
+    #[inline]
     pub(crate) fn start(&self) -> usize {
         self.source.start()
     }
 
     /// Where it ended.
+    #[inline]
     pub(crate) fn end(&self) -> usize {
         self.source.end()
     }

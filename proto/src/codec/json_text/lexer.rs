@@ -112,11 +112,16 @@ impl<'de> Lexer<'de> {
     }
 }
 
+/// `null`, `true` or `false`, and nothing that begins like one.
 fn word(text: &str) -> Option<(Token<'static>, usize)> {
-    let words = [("null", Token::Nil), ("true", Token::Boolean(true)), ("false", Token::Boolean(false))];
-    let (word, token) = words.into_iter().find(|(word, _)| text.starts_with(word))?;
-    let ends = !text[word.len()..].starts_with(|after: char| after.is_ascii_alphanumeric());
-    ends.then_some((token, word.len()))
+    let (token, length) = match text.as_bytes() {
+        [b'n', b'u', b'l', b'l', ..] => (Token::Nil, 4),
+        [b't', b'r', b'u', b'e', ..] => (Token::Boolean(true), 4),
+        [b'f', b'a', b'l', b's', b'e', ..] => (Token::Boolean(false), 5),
+        _ => return None,
+    };
+    let ends = !text.as_bytes().get(length).is_some_and(u8::is_ascii_alphanumeric);
+    ends.then_some((token, length))
 }
 
 /// RFC 8259 section 6.
