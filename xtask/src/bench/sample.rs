@@ -105,7 +105,7 @@ impl fmt::Display for Sample {
                     None => write!(f, "{:.0}/s, {:.2} µs each", work.rate(), work.cost() / 1e3)?,
                 }
                 let share = |nanoseconds| 100.0 * work.share(nanoseconds);
-                write!(f, " (CPU: server {:.0} %, load {:.0} %", share(work.server), share(work.load))?;
+                write!(f, " (CPU: server {:.1} %, load {:.0} %", share(work.server), share(work.load))?;
                 write!(f, ", others {:.0} %)", share(work.others))
             }
         }
