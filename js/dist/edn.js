@@ -1,4 +1,4 @@
-import { _ as Ratio, a as bytesOf, b as keyword, c as instant, d as wellFormed, f as wholeNumber, g as List, h as Keyword, i as base64Of, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, u as toPacket, v as Tagged, y as Uuid } from "./shape-CLg_53rr.js";
+import { _ as Ratio, a as bytesOf, b as keyword, c as instant, d as wellFormed, f as wholeNumber, g as List, h as Keyword, i as base64Of, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, u as toPacket, v as Tagged, y as Uuid } from "./shape-DKvp6jhV.js";
 const BLANK = /(?:[\s,]+|;[^\n]*)*/y;
 const TOKEN$1 = /[^\s,;"()[\]{}\\^`~@]+/y;
 const STRING = /"([^"\\]*(?:\\[\s\S][^"\\]*)*)"/y;
@@ -115,7 +115,7 @@ var Reader = class {
   #symbolic() {
     this.#at += 1;
     const name = this.#token();
-    if (name === "Inf") return Number.POSITIVE_INFINITY;
+    if (name === "Inf") return Infinity;
     if (name === "-Inf") return Number.NEGATIVE_INFINITY;
     return name === "NaN" ? NaN : this.#fail(`##${name} is unknown`);
   }

@@ -1,4 +1,4 @@
-import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-DlLMTCyL.js";
+import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-Dmr3AAiB.js";
 const CAP_MS = 2e4;
 const BASE_MS = 500;
 const LEAST_MS = 100;
@@ -73,13 +73,13 @@ function count(value) {
   return Number(value) || 0;
 }
 var Ledger = class {
-  /** The last item that arrived. */
-  received = 0;
-  #acknowledged = 0;
+  #acknowledged;
   #late;
   #environment;
   #tell;
   constructor(environment, tell) {
+    this.received = 0;
+    this.#acknowledged = 0;
     this.#environment = environment;
     this.#tell = tell;
   }
@@ -111,12 +111,13 @@ const CLIMB_MS = 3e4;
 const CLIMB_CAP_MS = 3e5;
 const YOUNG_DEATHS = 3;
 var Path = class {
-  /** What is known of WebSockets. Set by whoever learns more. */
-  t = "fine";
   #allowed;
-  #failedClimbs = 0;
-  #youngDeaths = 0;
+  #failedClimbs;
+  #youngDeaths;
   constructor(allowed, webSocketExists) {
+    this.t = "fine";
+    this.#failedClimbs = 0;
+    this.#youngDeaths = 0;
     this.#allowed = webSocketExists ? allowed : allowed.filter((transport) => transport !== "ws");
     if (!this.#allowed.includes("ws")) this.t = "unavailable";
   }
@@ -154,14 +155,11 @@ var Path = class {
   }
 };
 var Carrier = class {
-  /** What the server has yet to say. */
-  y = "handshake";
-  /** The number of the next item that it brings; 0 where nothing is counted. */
-  next = 0;
-  s = false;
-  host;
   #watchdog;
   constructor(host) {
+    this.y = "handshake";
+    this.next = 0;
+    this.s = false;
     this.host = host;
   }
   /** Ends it without a word to the host. */
@@ -172,21 +170,21 @@ var Carrier = class {
     this.F(code, reason);
   }
   f(reason, message, code) {
-    this.d({
+    this.c({
       reason,
       message: message === void 0 ? message : String(message),
       code
     });
   }
-  d(loss, closeCode) {
+  c(loss, closeCode) {
     if (this.s) return;
     this.close(closeCode);
     this.host.R(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
   u(ms, late) {
-    this.host.c.cancel(this.#watchdog);
-    this.#watchdog = late && this.host.c.l(ms, late);
+    this.host.e.cancel(this.#watchdog);
+    this.#watchdog = late && this.host.e.l(ms, late);
   }
   /** @returns `undefined` after a failure. */
   decode(message) {
@@ -204,16 +202,22 @@ const HELD_MS = 250;
 const PAUSE_MS = 500;
 const MAX_RETRY_AFTER_MS = 3e5;
 var PollCarrier = class extends Carrier {
-  transport = "poll";
+  constructor(..._args) {
+    super(..._args);
+    this.transport = "poll";
+    this.#posting = false;
+    this.#fenced = false;
+    this.#exchanges = /* @__PURE__ */ new Set();
+  }
   #terms;
-  #posting = false;
+  #posting;
   /** Which poll is outstanding. What an earlier one brings comes again. */
   #poll;
   /** Someone takes over: no POST is begun any more, and this is called once none is outstanding. */
   #quiet;
   /** It was called: no poll is begun any more either. */
-  #fenced = false;
-  #exchanges = /* @__PURE__ */ new Set();
+  #fenced;
+  #exchanges;
   G() {
     this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
@@ -260,7 +264,7 @@ var PollCarrier = class extends Carrier {
     });
   }
   async #pollOnce(poll) {
-    const { c: environment } = this.host;
+    const { e: environment } = this.host;
     const polledAt = environment.now();
     const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.w()) };
     const packets = await this.#get(ack, this.#holdMs());
@@ -330,7 +334,7 @@ var PollCarrier = class extends Carrier {
   #get(query, timeoutMs) {
     return this.#exchange({
       ...query,
-      udt: String(this.host.c.now())
+      udt: String(this.host.e.now())
     }, timeoutMs);
   }
   #post(body) {
@@ -347,13 +351,13 @@ var PollCarrier = class extends Carrier {
     if (session !== void 0) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
     let late = false;
-    const timer = host.c.l(timeoutMs, () => {
+    const timer = host.e.l(timeoutMs, () => {
       late = true;
       abort.abort();
     });
     this.#exchanges.add(abort);
     const ask = async () => {
-      const method = body === void 0 ? "GET" : "POST";
+      const method = body ? "POST" : "GET";
       const { signal } = abort;
       const init = {
         method,
@@ -362,7 +366,7 @@ var PollCarrier = class extends Carrier {
         cache: "no-store",
         signal
       };
-      const response2 = await host.c.fetch(host.url("poll", query), init);
+      const response2 = await host.e.fetch(host.url("poll", query), init);
       return {
         response: response2,
         content: await (response2.status === 200 && host.codec.binary ? response2.arrayBuffer() : response2.text())
@@ -374,7 +378,7 @@ var PollCarrier = class extends Carrier {
         message: String(error)
       };
     }).finally(() => {
-      host.c.cancel(timer);
+      host.e.cancel(timer);
       this.#exchanges.delete(abort);
     });
     if (response.status !== 200) throw lossOf(response, content);
@@ -384,7 +388,7 @@ var PollCarrier = class extends Carrier {
   #run(work) {
     work().catch((error) => {
       if (error instanceof Error) this.f("bad-frame", error);
-      else this.d(error);
+      else this.c(error);
     });
   }
   F() {
@@ -421,16 +425,21 @@ const NO_PONG = 3001;
 const MAX_BUFFERED = 1024 * 1024;
 const PACE_MS = 50;
 var WebSocketCarrier = class extends Carrier {
-  transport = "ws";
+  constructor(..._args) {
+    super(..._args);
+    this.transport = "ws";
+    this.#heardAt = 0;
+    this.#asked = false;
+  }
   #socket;
   #terms;
-  #heardAt = 0;
+  #heardAt;
   #pacer;
   /** A ping waits for its answer. */
-  #asked = false;
+  #asked;
   G(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
-    const WebSocket = this.host.c.WebSocket;
+    const WebSocket = this.host.e.WebSocket;
     try {
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
@@ -446,11 +455,11 @@ var WebSocketCarrier = class extends Carrier {
   }
   I(terms) {
     this.#terms = terms;
-    this.#heardAt = this.host.c.now();
+    this.#heardAt = this.host.e.now();
     this.#listenFor(terms["ping-ms"]);
   }
   v() {
-    const { c: environment } = this.host;
+    const { e: environment } = this.host;
     environment.cancel(this.#pacer);
     while (!this.s && !this.#isFull()) {
       const parcel = this.host.n();
@@ -475,7 +484,7 @@ var WebSocketCarrier = class extends Carrier {
     const slot = terms.session === void 0 ? "000000" : PING_SLOT;
     this.u(terms["ping-timeout-ms"], () => {
       if (!this.#asked) this.#listenFor(terms["ping-ms"]);
-      else this.d({
+      else this.c({
         reason: "timeout",
         code: NO_PONG,
         message: "no answer to a ping"
@@ -499,14 +508,14 @@ var WebSocketCarrier = class extends Carrier {
   }
   #message(data) {
     if (this.s) return;
-    this.#heardAt = this.host.c.now();
+    this.#heardAt = this.host.e.now();
     this.#asked = false;
     const packets = this.decode(data);
     if (packets) this.host.J(this, packets);
   }
   /** Waits until nothing was heard for so long, then pings. */
   #listenFor(ms) {
-    const { c: environment } = this.host;
+    const { e: environment } = this.host;
     const pingMs = this.#terms?.["ping-ms"] ?? ms;
     this.u(ms, () => {
       const silentMs = environment.now() - this.#heardAt;
@@ -523,7 +532,7 @@ var WebSocketCarrier = class extends Carrier {
     }
   }
   F(code, reason) {
-    this.host.c.cancel(this.#pacer);
+    this.host.e.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
     } catch {
@@ -543,9 +552,6 @@ const VIOLATIONS = [
 const WAKE_MS = 250;
 const MAX_LENGTH = 16 * 1024 * 1024;
 var Connection = class {
-  state;
-  c;
-  codec;
   #config;
   #events;
   #path;
@@ -570,7 +576,7 @@ var Connection = class {
   #unwatch;
   constructor(config, environment, events) {
     this.#config = config;
-    this.c = environment;
+    this.e = environment;
     this.codec = config.codec;
     this.#events = events;
     this.#terms = config.r;
@@ -675,7 +681,7 @@ var Connection = class {
       status: "connecting",
       transport,
       attempt: this.#attempts,
-      offline: this.c.offline()
+      offline: this.e.offline()
     };
   }
   /** Opens in the same turn when the token is at hand: a page's first connection should not wait. */
@@ -815,7 +821,7 @@ var Connection = class {
     if (carrier !== this.#candidate) return;
     this.#live?.close();
     this.#noteGood();
-    this.#openedAt = this.c.now();
+    this.#openedAt = this.e.now();
     this.#live = carrier;
     this.#candidate = void 0;
     this.#terms = terms;
@@ -858,13 +864,13 @@ var Connection = class {
     return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== void 0;
   }
   #planClimb() {
-    this.c.cancel(this.#climbTimer);
-    const ms = this.#mayClimb() ? this.#path.P(this.c.random()) : void 0;
-    if (ms) this.#climbTimer = this.c.l(ms, () => this.#climb());
+    this.e.cancel(this.#climbTimer);
+    const ms = this.#mayClimb() ? this.#path.P(this.e.random()) : void 0;
+    if (ms) this.#climbTimer = this.e.l(ms, () => this.#climb());
   }
   #climb() {
     if (!this.#mayClimb() || !this.#path.x("ws")) return;
-    this.c.cancel(this.#climbTimer);
+    this.e.cancel(this.#climbTimer);
     this.#withToken(() => {
       if (this.#mayClimb()) this.#open("ws");
     });
@@ -888,11 +894,11 @@ var Connection = class {
     this.#planClimb();
   }
   #liveLost(carrier, loss) {
-    this.c.cancel(this.#climbTimer);
+    this.e.cancel(this.#climbTimer);
     this.#live = void 0;
     this.#candidate?.close();
     this.#candidate = void 0;
-    const openMs = this.c.now() - this.#openedAt;
+    const openMs = this.e.now() - this.#openedAt;
     if (carrier.transport === "ws") this.#path.O(openMs < GOOD_MS);
     this.#noteGood();
     this.#forget(loss);
@@ -908,7 +914,7 @@ var Connection = class {
     if (session === void 0) this.#outbox.o("disconnected", "sent");
   }
   #noteGood() {
-    if (this.state.status !== "open" || this.c.now() - this.#openedAt < GOOD_MS) return;
+    if (this.state.status !== "open" || this.e.now() - this.#openedAt < GOOD_MS) return;
     this.#attempts = 0;
     this.#violations = 0;
     if (this.state.transport === "ws") this.#path.A();
@@ -922,14 +928,14 @@ var Connection = class {
     return code >= 3500 && code < 5e3 && code % 1e3 >= 500 || reason === "refused" || reason === "rejected";
   }
   #retry(loss) {
-    const { c: environment } = this;
+    const { e: environment } = this;
     const waitMs = environment.offline() || environment.W() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
   }
   #wait(retryInMs, why) {
-    const { c: environment } = this;
+    const { e: environment } = this;
     environment.cancel(this.#retryTimer);
     this.#retryTimer = environment.l(retryInMs, () => this.#connect());
     const retryAt = environment.now() + retryInMs;
@@ -956,8 +962,8 @@ var Connection = class {
   /** Lets go of everything that could connect or carry. The session may be resumed. */
   #drop(reason, code) {
     this.#epoch += 1;
-    this.c.cancel(this.#retryTimer);
-    this.c.cancel(this.#climbTimer);
+    this.e.cancel(this.#retryTimer);
+    this.e.cancel(this.#climbTimer);
     this.w();
     const live = this.#live;
     this.#candidate?.close(code, reason);
@@ -975,7 +981,7 @@ var Connection = class {
         ...state,
         offline: true
       });
-      else if (state.reason !== "busy") this.#wait(Math.round(this.c.random() * WAKE_MS), state);
+      else if (state.reason !== "busy") this.#wait(Math.round(this.e.random() * WAKE_MS), state);
     } else if (live instanceof WebSocketCarrier) live.K();
     else if (what === "online") this.#climb();
   }
@@ -990,7 +996,7 @@ var Connection = class {
     if (!live && (refuses || status === "closed")) refuse("disconnected", `there is no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
-    const number = outbox.e + 1;
+    const number = outbox.d + 1;
     let text = "";
     try {
       text = this.codec.encode({
@@ -1006,7 +1012,7 @@ var Connection = class {
     const ms = timeoutMs ?? outbox.Y?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
     if (!volatile) this.flush();
-    else if (live?.B(text)) outbox.d(number, "sent");
+    else if (live?.B(text)) outbox.c(number, "sent");
     else outbox.f(number, "dropped");
     return delivery;
   }

@@ -1,4 +1,4 @@
-import { _ as Ratio, b as keyword, d as wellFormed, f as wholeNumber, g as List, h as Keyword, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, t as Expansion, u as toPacket, v as Tagged, y as Uuid } from "./shape-CLg_53rr.js";
+import { _ as Ratio, b as keyword, d as wellFormed, f as wholeNumber, g as List, h as Keyword, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, t as Expansion, u as toPacket, v as Tagged, y as Uuid } from "./shape-DKvp6jhV.js";
 const KNOWN = [
   0,
   1,
@@ -30,7 +30,6 @@ function readAll(message, keywords = "strings") {
   return values;
 }
 var Reader = class {
-  at = 0;
   #bytes;
   #view;
   #keywords;
@@ -38,8 +37,10 @@ var Reader = class {
   /** Where the extension ends that is being read, or the message. */
   #end;
   /** What keys of this message may refer to. */
-  #keys = [];
+  #keys;
   constructor(bytes, keywords) {
+    this.at = 0;
+    this.#keys = [];
     this.#bytes = bytes;
     this.#view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
     this.#keywords = keywords;

@@ -1,4 +1,4 @@
-import { n as randomId, o as SendError, r as Outbox } from "./config-DlLMTCyL.js";
+import { n as randomId, o as SendError, r as Outbox } from "./config-Dmr3AAiB.js";
 const DATABASE = "tsugi-outbox";
 const LOCK = "tsugi-outbox ";
 const OUTBOXES = "outboxes";
@@ -242,7 +242,7 @@ var PersistentOutbox = class extends Outbox {
   #epoch = 0;
   #lookTimer;
   constructor(sender, options, user) {
-    super(randomId(), sender.c);
+    super(randomId(), sender.e);
     this.#sender = sender;
     this.#options = options;
     this.user = user;
@@ -264,11 +264,11 @@ var PersistentOutbox = class extends Outbox {
     const lasts = Math.min(ms, MAX_MS);
     const delivery = super.add(id, data, text, wantsReply, lasts, signal);
     if ((this.#store !== void 0 || this.#state !== "open") && this.Y(id, wantsReply) !== void 0) {
-      this.#kept.set(this.e, {
-        until: this.c.now() + lasts,
+      this.#kept.set(this.d, {
+        until: this.e.now() + lasts,
         stored: false
       });
-      if (this.#state === "open") this.#put(this.items.get(this.e));
+      if (this.#state === "open") this.#put(this.items.get(this.d));
     }
     return delivery;
   }
@@ -280,15 +280,15 @@ var PersistentOutbox = class extends Outbox {
     const { sent = 0, reserved = item.a } = this.#claim ?? {};
     const fate = this.#kept.get(item.a);
     if ((!fate || fate.stored && item.a <= sent) && item.a <= reserved) return super.n(room);
-    this.#wanted = this.e;
+    this.#wanted = this.d;
     this.#write();
   }
   m(taken, handled) {
     super.m(taken, handled);
     this.#lookIn(0);
   }
-  d(number, state, outcome) {
-    const wasUnderWay = super.d(number, state, outcome);
+  c(number, state, outcome) {
+    const wasUnderWay = super.c(number, state, outcome);
     if (this.#kept.delete(number) && this.#state === "open") {
       if (!this.#changes.delete(number)) this.#changes.set(number, void 0);
       this.#write();
@@ -315,7 +315,7 @@ var PersistentOutbox = class extends Outbox {
   }
   /** @returns `undefined` when this page has to do without a store. */
   async #find() {
-    const { c: environment } = this;
+    const { e: environment } = this;
     const finding = this.#findSometime();
     let timer;
     const late = new Promise((_, reject) => {
@@ -360,7 +360,7 @@ var PersistentOutbox = class extends Outbox {
     this.#epoch += 1;
     this.#state = "closed";
     this.#kept.clear();
-    this.c.cancel(this.#lookTimer);
+    this.e.cancel(this.#lookTimer);
     this.#store = void 0;
     this.#claim = void 0;
     if (!store || !claim) return;
@@ -384,7 +384,7 @@ var PersistentOutbox = class extends Outbox {
     this.sent = claim.sent;
     const restored = claim.items.flatMap((kept) => this.#restore(kept) ?? []);
     if (restored.length < claim.items.length) this.#report("discarded damaged items of the outbox");
-    this.e = claim.D - 1;
+    this.d = claim.D - 1;
     for (const item of early) this.#renumber(item, fates.get(item.a));
     this.b = [...this.items.values()];
     if (this.#changes.size > 0) this.#write();
@@ -396,8 +396,8 @@ var PersistentOutbox = class extends Outbox {
       this.#changes.set(number, void 0);
       return;
     }
-    const leftMs = until - this.c.now();
-    this.e = number - 1;
+    const leftMs = until - this.e.now();
+    this.d = number - 1;
     const delivery = super.add(id, read.data, text, read.i, Math.min(leftMs, MAX_MS));
     this.#kept.set(number, {
       until,
@@ -423,8 +423,8 @@ var PersistentOutbox = class extends Outbox {
   }
   /** It was added before anybody knew which numbers were free. */
   #renumber(item, fate) {
-    this.e += 1;
-    item.a = this.e;
+    this.d += 1;
+    item.a = this.d;
     const { id, data } = item.g;
     item.text = this.#sender.codec.encode({
       id,
@@ -441,11 +441,11 @@ var PersistentOutbox = class extends Outbox {
     try {
       this.#options.onRestored?.(restored);
     } catch (error) {
-      this.c.X(error);
+      this.e.X(error);
     }
   }
   #report(problem, cause) {
-    this.c.X(new Error(`tsugi: ${problem}`, { cause }));
+    this.e.X(new Error(`tsugi: ${problem}`, { cause }));
   }
   #put(item) {
     const fate = item && this.#kept.get(item.a);
@@ -470,7 +470,7 @@ var PersistentOutbox = class extends Outbox {
       const changes = this.#changes;
       this.#changes = /* @__PURE__ */ new Map();
       const sent = Math.max(claim.sent, this.#wanted);
-      const reserved = Math.max(claim.reserved, this.e);
+      const reserved = Math.max(claim.reserved, this.d);
       try {
         await store.write({
           ...claim,
@@ -515,7 +515,7 @@ var PersistentOutbox = class extends Outbox {
     this.#report("the outbox is kept in memory only from now on", error);
   }
   #lookIn(ms) {
-    const { c: environment } = this;
+    const { e: environment } = this;
     environment.cancel(this.#lookTimer);
     const store = this.#store;
     if (store && this.items.size === 0) this.#lookTimer = environment.l(ms, () => void this.#look(store));

@@ -1,4 +1,4 @@
-import { _ as Ratio, a as bytesOf, b as keyword, c as instant, d as wellFormed, f as wholeNumber, g as List, h as Keyword, i as base64Of, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, t as Expansion, u as toPacket, v as Tagged, y as Uuid } from "./shape-CLg_53rr.js";
+import { _ as Ratio, a as bytesOf, b as keyword, c as instant, d as wellFormed, f as wholeNumber, g as List, h as Keyword, i as base64Of, l as mapOf, m as EdnSymbol, n as areDistinct, o as entriesOf, p as Decimal, r as asValue, s as fromPacket, t as Expansion, u as toPacket, v as Tagged, y as Uuid } from "./shape-DKvp6jhV.js";
 const RESERVED = [
   "",
   "'",
@@ -29,7 +29,7 @@ const CONSTANTS = {
   "?t": true,
   "?f": false,
   zNaN: NaN,
-  zINF: Number.POSITIVE_INFINITY,
+  zINF: Infinity,
   "z-INF": Number.NEGATIVE_INFINITY
 };
 function readAll(text, keywords = "strings") {

@@ -205,6 +205,17 @@ describe.skipIf(!base)("the Rust server", () => {
   });
 
   it.each(codecs.map((codec): [string, Codec] => [codec.name, codec]))(
+    "%s: half a character is refused where it is sent, and the connection stays",
+    async (_, codec) => {
+      const client = open("/chsk-open", { codec });
+      await client.ready();
+      expect(() => client.send("test/echo", "half \ud83d")).toThrow(/half a character/);
+      expect(await client.request("test/echo", "whole 😀")).toEqual({ echo: "whole 😀" });
+      expect(client.state).toMatchObject({ status: "open" });
+    },
+  );
+
+  it.each(codecs.map((codec): [string, Codec] => [codec.name, codec]))(
     "%s: a message that is too large is refused before it is sent, to the byte",
     async (_, codec) => {
       const client = open("/chsk-open", { codec });

@@ -16,13 +16,20 @@ export function json(): Codec<string> {
   };
 }
 
-/** Integers beyond 2^53 are strings. Only a `bigint` makes the first way fail, or what has no form at all. */
+/**
+ * Integers beyond 2^53 are strings. Only a `bigint` makes the first way fail, or what has no form at all; half a
+ * character has none that a server would read.
+ */
 function text(packet: unknown): string {
+  let written: string;
   try {
-    return JSON.stringify(packet);
+    written = JSON.stringify(packet);
   } catch {
-    return JSON.stringify(packet, (_, value) => (typeof value === "bigint" ? String(value) : value));
+    written = JSON.stringify(packet, (_, value) => (typeof value === "bigint" ? String(value) : value));
   }
+  // JSON escapes nothing else that begins with these two letters, and a backslash of the text comes in twos.
+  if (/[^\\](\\\\)*\\ud/.test(written)) throw new TypeError("half a character");
+  return written;
 }
 
 function packet(line: string): Incoming {

@@ -189,7 +189,7 @@ export class PollCarrier extends Carrier {
     });
     this.#exchanges.add(abort);
     const ask = async () => {
-      const method = body === undefined ? "GET" : "POST";
+      const method = body ? "POST" : "GET";
       const { signal } = abort;
       const init: RequestInit = { method, body, headers, cache: "no-store", signal };
       const response = await host.environment.fetch(host.url("poll", query), init);

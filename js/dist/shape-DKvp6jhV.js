@@ -1,5 +1,4 @@
 var Keyword = class {
-  name;
   constructor(name2) {
     this.name = name2;
   }
@@ -12,7 +11,6 @@ var Keyword = class {
 };
 const keyword = (name2) => new Keyword(name2);
 var EdnSymbol = class {
-  name;
   constructor(name2) {
     this.name = name2;
   }
@@ -21,7 +19,6 @@ var EdnSymbol = class {
   }
 };
 var Uuid = class {
-  text;
   constructor(text) {
     if (!/^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(text)) throw new TypeError(`${text} is no UUID`);
     this.text = text.toLowerCase();
@@ -34,28 +31,23 @@ var Uuid = class {
   }
 };
 var Decimal = class {
-  text;
   constructor(text) {
     if (!/^[+-]?\d+(\.\d*)?([eE][+-]?\d+)?$/.test(text)) throw new TypeError(`${text} is no decimal`);
     this.text = text;
   }
 };
 var Ratio = class {
-  text;
   constructor(text) {
     if (!/^[+-]?\d+\/0*[1-9]\d*$/.test(text)) throw new TypeError(`${text} is no ratio`);
     this.text = text;
   }
 };
 var List = class {
-  items;
   constructor(items) {
     this.items = items;
   }
 };
 var Tagged = class {
-  tag;
-  value;
   constructor(tag, value) {
     this.tag = tag;
     this.value = value;

@@ -7,11 +7,14 @@ function json() {
   };
 }
 function text(packet2) {
+  let written;
   try {
-    return JSON.stringify(packet2);
+    written = JSON.stringify(packet2);
   } catch {
-    return JSON.stringify(packet2, (_, value) => typeof value === "bigint" ? String(value) : value);
+    written = JSON.stringify(packet2, (_, value) => typeof value === "bigint" ? String(value) : value);
   }
+  if (/[^\\](\\\\)*\\ud/.test(written)) throw new TypeError("half a character");
+  return written;
 }
 function packet(line) {
   const value = JSON.parse(line);
@@ -22,9 +25,6 @@ function packet(line) {
   };
 }
 var RequestError = class extends Error {
-  code;
-  /** What the server said besides; `undefined` when the failure is the client's own. */
-  data;
   constructor(code, message = code, data) {
     super(message);
     this.name = "RequestError";
@@ -39,7 +39,6 @@ var SendError = class extends RequestError {
   }
 };
 var ConnectError = class extends Error {
-  state;
   constructor(state) {
     super(state.message ?? state.reason);
     this.name = "ConnectError";
@@ -52,33 +51,24 @@ function failureIn(reply) {
   return new RequestError(typeof code === "string" ? code : "failed", typeof message === "string" ? message : void 0, data);
 }
 var Outbox = class {
-  /** By this the server knows it; a secret. */
-  name;
-  /** Whose it is: `undefined` until a server has said who this is. */
-  user;
-  /** The last item that any server may have. */
-  sent = 0;
-  /** The last number that was given. */
-  e = 0;
-  /** Characters or bytes under way. */
-  length = 0;
-  items = /* @__PURE__ */ new Map();
-  /** Those of them that the carrier has yet to take. */
-  b = [];
-  c;
   constructor(name, environment) {
+    this.sent = 0;
+    this.d = 0;
+    this.length = 0;
+    this.items = /* @__PURE__ */ new Map();
+    this.b = [];
     this.name = name;
-    this.c = environment;
+    this.e = environment;
   }
   /** Calls back once the name and the counts are known. */
   k(then) {
     then();
   }
   add(id, data, text2, wantsReply, ms, signal) {
-    this.e += 1;
+    this.d += 1;
     const late = () => this.f(item.a, "timeout", `not done within ${ms} ms`);
     const aborted = () => this.f(item.a, "aborted");
-    const timer = this.c.l(ms, late);
+    const timer = this.e.l(ms, late);
     signal?.addEventListener("abort", aborted);
     const cancel = () => delivery.state === "waiting" && aborted();
     let resolve;
@@ -94,18 +84,18 @@ var Outbox = class {
     const settle = () => {
       this.items.delete(item.a);
       this.length -= item.text.length;
-      this.c.cancel(timer);
+      this.e.cancel(timer);
       signal?.removeEventListener("abort", aborted);
       resolve(delivery);
     };
     const item = {
-      a: this.e,
+      a: this.d,
       text: text2,
       i: wantsReply,
       g: delivery,
       h: settle
     };
-    this.items.set(this.e, item);
+    this.items.set(this.d, item);
     this.b.push(item);
     this.length += text2.length;
     return delivery;
@@ -132,22 +122,22 @@ var Outbox = class {
   /** A reply that nobody waits for came too late, or twice. */
   h(number, reply) {
     const failure = failureIn(reply);
-    if (failure) this.d(number, "failed", { error: failure });
-    else this.d(number, "handled", { reply });
+    if (failure) this.c(number, "failed", { error: failure });
+    else this.c(number, "handled", { reply });
   }
   /** The server has handled everything up to this; the replies among it come by themselves. */
   handled(upTo) {
-    for (const { a: number, i: wantsReply } of [...this.items.values()]) if (number <= upTo && !wantsReply) this.d(number, "handled");
+    for (const { a: number, i: wantsReply } of [...this.items.values()]) if (number <= upTo && !wantsReply) this.c(number, "handled");
   }
   f(number, code, message) {
-    return this.d(number, "failed", { error: new RequestError(code, message) });
+    return this.c(number, "failed", { error: new RequestError(code, message) });
   }
   /** Fails everything, or what was sent. */
   o(code, state) {
     for (const { a: number, g: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.f(number, code);
   }
   /** @returns whether it was still under way. */
-  d(number, state, outcome) {
+  c(number, state, outcome) {
     const item = this.items.get(number);
     if (!item) return false;
     Object.assign(item.g, outcome, { state });
@@ -189,7 +179,7 @@ const SENTE = {
   "poll-ms": 5e4,
   "ack-items": 64,
   "ack-ms": 5e3,
-  "max-message": Number.POSITIVE_INFINITY
+  "max-message": Infinity
 };
 function configure(url, options, environment) {
   const { codec = json(), clientId = randomId(), wire = "tsugi", csrfToken, params } = options;
@@ -225,7 +215,7 @@ function configure(url, options, environment) {
     }
   };
 }
-function inMemory({ c: environment }) {
+function inMemory({ e: environment }) {
   return new Outbox(randomId(), environment);
 }
 function randomId() {
