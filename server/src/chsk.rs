@@ -245,7 +245,7 @@ impl Chsk {
             tsugi_proto::codec::Form::Binary => Message::Binary(body),
         };
         self.check_size(&message)?;
-        let received = kit.codec.decode_events(&message).map_err(|error| undecodable(&error))?;
+        let received = kit.codec.decode_events(&message).map_err(|error| self.undecodable(&error))?;
         if let Some(hello) = received.first().and_then(|first| Hello::read(kit, first)) {
             let met = self.meet(asked, &hello)?;
             met.peer.greeted(Transport::Poll);
@@ -320,6 +320,15 @@ impl Chsk {
         self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))
     }
 
+    /// The answer to a body that cannot be read, counted like a message that cannot.
+    fn undecodable(&self, error: &DecodeError) -> Refusal {
+        self.core.counters.undecodable.add(1);
+        match error {
+            DecodeError::Size(_) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("The message {error}")),
+            _ => bad(format!("Undecodable message: {error}")),
+        }
+    }
+
     fn check_size(&self, message: &Message) -> Result<(), Refusal> {
         if message.len() > self.core.config.limits.max_message {
             return Err(Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"));
@@ -373,13 +382,6 @@ fn attach(peer: &Arc<Peer>, transport: Transport, greeting: Option<Frame>) -> Ho
 
 fn text(body: Bytes) -> Result<Message, Refusal> {
     Utf8Bytes::new(body).map(Message::Text).map_err(|_| bad("The body is not UTF-8"))
-}
-
-fn undecodable(error: &DecodeError) -> Refusal {
-    match error {
-        DecodeError::Size(_) => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, format!("The message {error}")),
-        _ => bad(format!("Undecodable message: {error}")),
-    }
 }
 
 /// Decides over a WebSocket's hello. Until then a poll stays attached, so that a proxy which lets the upgrade through

@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, reason = "these are tests: a panic is how they fail")]
 
 mod bad_input;
+mod beyond;
 mod binary;
 mod older;
 mod rows;

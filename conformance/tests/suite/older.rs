@@ -284,3 +284,13 @@ async fn h9_after_a_hang_up_the_same_client_goes_on_where_it_was() {
     assert_eq!(again.text().await, "+[{:echo :back} \"b\"]");
     assert!(again.is_quiet(Duration::from_millis(100)).await);
 }
+
+#[tokio::test]
+async fn h2_transit_goes_in_the_older_envelopes_too() {
+    let address = serve().await;
+    let mut client = open(address, "/v1/chsk-transit?client-id=c&uid=u", "-[\"~:chsk/handshake\",[\"u\",null]]").await;
+    client.send("+[[\"~:test/echo\",[\"~:again\",\"~:again\"]],\"a\"]").await;
+    assert_eq!(client.text().await, "+[[\"^ \",\"~:echo\",[\"~:again\",\"^1\"]],\"a\"]");
+    client.send("+[[\"~:test/push\",2]]").await;
+    assert_eq!(client.text().await, "-[[\"~:srv/n\",0],[\"^0\",1]]");
+}

@@ -8,17 +8,17 @@ use tsugi::{Data, Identity, Limits, Origins, Router, Server, ServerBuilder, Time
 
 const FORM: &str = "Content-Type: application/x-www-form-urlencoded;charset=UTF-8";
 
-async fn ask(address: SocketAddr, lines: &[&str], body: &str) -> Answer {
+pub(crate) async fn ask(address: SocketAddr, lines: &[&str], body: &str) -> Answer {
     let mut client = Raw::connect(address).await;
     client.request(lines, body).await;
     client.answer().await
 }
 
-async fn get(address: SocketAddr, path: &str) -> Answer {
+pub(crate) async fn get(address: SocketAddr, path: &str) -> Answer {
     ask(address, &[&format!("GET {path} HTTP/1.1")], "").await
 }
 
-async fn post(address: SocketAddr, path: &str, packet: &str) -> Answer {
+pub(crate) async fn post(address: SocketAddr, path: &str, packet: &str) -> Answer {
     ask(address, &[&format!("POST {path} HTTP/1.1"), FORM], &format!("ppstr={}", percent(packet))).await
 }
 
@@ -29,7 +29,7 @@ fn percent(text: &str) -> String {
         .collect()
 }
 
-async fn open(address: SocketAddr, path: &str) -> Raw {
+pub(crate) async fn open(address: SocketAddr, path: &str) -> Raw {
     let mut client = Raw::connect(address).await;
     assert_eq!(client.upgrade(path).await, 101);
     assert!(client.text().await.starts_with("[[:chsk/handshake "));
@@ -103,7 +103,7 @@ async fn with(times: Times) -> (Server, SocketAddr) {
     mount(Server::builder().times(times)).await
 }
 
-async fn mount(builder: ServerBuilder) -> (Server, SocketAddr) {
+pub(crate) async fn mount(builder: ServerBuilder) -> (Server, SocketAddr) {
     let server = builder
         .origins(Origins::Any)
         .identify(|request| Ok(request.param("uid").map_or_else(Identity::anonymous, Identity::user)))
@@ -197,21 +197,4 @@ async fn b9_scenario_17_a_websocket_message_that_cannot_be_read_closes_its_conne
     let mut client = open(address, path).await;
     client.send("[[:test/echo :still-alive] \"zz\"]").await;
     assert_eq!(client.text().await, "[{:echo :still-alive} \"zz\"]");
-}
-
-#[tokio::test]
-async fn i4_a_handler_that_hangs_holds_up_its_own_client_only() {
-    let echo = Router::new()
-        .on("test/echo", async |Data(value): Data<Value>| value)
-        .on("test/hang", async || std::future::pending::<()>().await);
-    let (_server, address) = mount(Server::builder().router(echo)).await;
-    let mut hanging = open(address, "/chsk?client-id=a&uid=u").await;
-    let mut other = open(address, "/chsk?client-id=b&uid=u").await;
-    hanging.send("[[:test/hang] nil]").await;
-    hanging.send("[[:test/echo 1] \"1\"]").await;
-    for n in 0..10 {
-        other.send(&format!("[[:test/echo {n}] \"{n}\"]")).await;
-        assert_eq!(other.text().await, format!("[{n} \"{n}\"]"));
-    }
-    assert!(hanging.is_quiet(Duration::from_millis(50)).await, "its events are handled one after the other");
 }

@@ -1,6 +1,6 @@
 //! Plain Sente, of every version that is spoken (sente.md sections 1, 9–11 and 18).
 
-use super::{Asked, Chsk, attach, bad, undecodable, unwritable};
+use super::{Asked, Chsk, attach, bad, unwritable};
 use crate::carrier::poll::{End, hold};
 use crate::carrier::ws::Opening;
 use crate::config::Wire;
@@ -56,7 +56,7 @@ impl Chsk {
         }
         self.turn_to(&mut asked, Older::is_v1(&message).then_some(Wire::SenteV1));
         let kit = self.kit(&asked);
-        let received = kit.codec.decode_event(&message).map_err(|error| undecodable(&error))?;
+        let received = kit.codec.decode_event(&message).map_err(|error| self.undecodable(&error))?;
         if received.slot().is_nil() || *received.slot() == Value::Boolean(false) {
             self.take_sente(&asked, received, None)?;
             return Ok(self.respond(&asked, &kit.accepted));
