@@ -175,9 +175,14 @@ fn sockjs_client() -> Outcome<String> {
 }
 
 /// That the load and the servers of the benchmark still work; nothing is timed, and no peer is built. They are a workspace of
-/// their own, but what is built for both is built once.
+/// their own, but what is built for both is built once. The codecs' benchmark is another.
 fn benchmark() -> Outcome<String> {
-    capture(command("benches", "cargo fmt --all --check"))?;
+    for folder in ["benches", "proto/bench"] {
+        capture(command(folder, "cargo fmt --all --check"))?;
+    }
+    let mut codecs = command("proto/bench", "cargo check");
+    codecs.env("CARGO_TARGET_DIR", root().join("target"));
+    capture(codecs)?;
     let mut tests = command("benches", "cargo test --package tsugi-benches");
     tests.env("CARGO_TARGET_DIR", root().join("target"));
     capture(tests)
