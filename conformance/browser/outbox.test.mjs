@@ -16,13 +16,14 @@ const dist = path.resolve(path.dirname(fileURLToPath(import.meta.url)), "../../j
 const PAGE = `<!doctype html><script type="module">
 import { connect } from "/index.js";
 import { persistent } from "/outbox.js";
-const { user, uid, poll, early = [], limits } = JSON.parse(new URLSearchParams(location.search).get("asked"));
+const { user, uid, poll, early = [], limits, codec } = JSON.parse(new URLSearchParams(location.search).get("asked"));
 globalThis.reported = [];
 addEventListener("error", (event) => { reported.push(String(event.error?.message)); event.preventDefault(); });
 globalThis.restored = [];
 globalThis.client = connect("/chsk-open", {
   params: { uid },
   transports: poll ? ["poll"] : ["ws", "poll"],
+  codec: codec && (await import(\`/\${codec}.js\`))[codec](),
   outbox: persistent({
     user,
     keep: (id) => id !== "test/unkept",
@@ -504,3 +505,33 @@ test("after close() and after the last word of a server what is kept stays for t
     await stage.until('note 1 "ann"');
     await kept(other, 0);
   }));
+
+for (const codec of ["edn", "transit", "msgpack"])
+  for (const poll of [false, true])
+    test(`a page speaks ${codec} ${poll ? "by polls" : "over a WebSocket"}, and what it says in it outlives it`, () =>
+      withServer(async (stage) => {
+        const page = await stage.open({ ...ANN, codec, poll });
+        await opens(page);
+        const replies = await page.evaluate(async () => {
+          const bytes = new Uint8Array([0, 255]);
+          const object = { text: "ü 😀", list: [1, -1.5, null] };
+          const values = [object, 2n ** 60n, bytes, new Date(5), ...Array(50).keys()];
+          const replies = await Promise.all(values.map((value) => client.request("test/echo", value)));
+          const [same, big, back, date, ...numbers] = replies.map(({ echo }) => echo);
+          return [same, String(big), back instanceof Uint8Array && String(back), date.getTime(), numbers];
+        });
+        const numbers = [...Array(50).keys()];
+        assert.deepEqual(replies, [{ text: "ü 😀", list: [1, -1.5, null] }, String(2n ** 60n), "0,255", 5, numbers]);
+        await stage.handled();
+        await stage.stop();
+        await page.waitForFunction(() => client.state.status !== "open");
+        await send(page, "one", { two: [2] });
+        await kept(page, 2);
+        await page.reload();
+        await page.waitForFunction(() => globalThis.restored?.length === 2);
+        assert.deepEqual(await outbox(page), [["test/note", "one", "waiting"], ["test/note", { two: [2] }, "waiting"]]);
+        await stage.start();
+        await drained(page);
+        assert.deepEqual((await stage.handled()).slice(-2), ['note "one" "ann"', 'note {:two [2]} "ann"']);
+        assert.deepEqual(await page.evaluate(() => reported), []);
+      }));
