@@ -1,8 +1,9 @@
 //! The bodies of the fuzz targets, so that tests can run them too. No part of the API.
 
-use crate::codec::{Codec, Edn, Json, edn, json};
+use crate::codec::{Codec, Edn, Json, Older, Transit, edn, json};
 use crate::message::Message;
 use crate::value::Value;
+use std::sync::Arc;
 
 fn text(data: &[u8]) -> Option<&str> {
     std::str::from_utf8(data).ok()
@@ -38,6 +39,10 @@ pub fn packet(data: &[u8]) {
     let message = Message::text(text);
     for codec in [&Edn::new() as &dyn Codec, &Json::new()] {
         client_message(codec, &message);
+    }
+    let older = [Older::v1(Arc::new(Edn::new())), Older::v2(Arc::new(Transit::new()))];
+    for codec in older.into_iter().flatten() {
+        client_message(&codec, &message);
     }
 }
 

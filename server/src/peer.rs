@@ -289,6 +289,7 @@ impl Peer {
     fn hear_version(self: &Arc<Self>, message: &Message) {
         if self.protocol == Protocol::Sente
             && Older::is_v1(message)
+            && self.kit().wire != Wire::SenteV1
             && let Some(kit) = Kit::of_sente(&self.core.kits, Wire::SenteV1)
         {
             self.speak(kit);
