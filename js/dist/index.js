@@ -1,4 +1,4 @@
-import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-Dmr3AAiB.js";
+import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-n3CvTr4u.js";
 const CAP_MS = 2e4;
 const BASE_MS = 500;
 const LEAST_MS = 100;
@@ -25,7 +25,7 @@ var Events = class {
       handlers.delete(own);
     };
   }
-  z(id, ...what) {
+  A(id, ...what) {
     for (const handler of [...this.#handlers.get(id) ?? []]) try {
       const result = handler(...what);
       if (result instanceof Promise) result.catch((error) => this.#report(error));
@@ -34,10 +34,10 @@ var Events = class {
     }
   }
   /** Events of one batch, one after another; what is no event is reported and passed over. */
-  L(events) {
+  M(events) {
     for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") {
-      this.z(event[0], event[1]);
-      this.z(ANY, event[0], event[1]);
+      this.A(event[0], event[1]);
+      this.A(ANY, event[0], event[1]);
     } else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
   }
 };
@@ -53,7 +53,7 @@ function readHandshake(payload, defaults) {
   return {
     user: nobody ? null : String(uid),
     data,
-    M: terms
+    N: terms
   };
 }
 function readWelcome(payload) {
@@ -87,24 +87,24 @@ var Ledger = class {
   * Takes note of an item.
   * @returns whether it is news, and did not come before on another carrier.
   */
-  N(number, items, ms) {
+  O(number, items, ms) {
     if (number <= this.received) return false;
     this.received = number;
     if (number - this.#acknowledged >= items) this.#tell();
-    else this.#late ??= this.#environment.l(ms, this.#tell);
+    else this.#late ??= this.#environment.m(ms, this.#tell);
     return true;
   }
   /** The server is told now: how far it is. */
-  w() {
+  x() {
     this.#environment.cancel(this.#late);
     this.#late = void 0;
     this.#acknowledged = this.received;
     return this.received;
   }
   /** Another session begins, or what lies before an item will not come. */
-  C(next) {
+  D(next) {
     this.received = next - 1;
-    this.w();
+    this.x();
   }
 };
 const CLIMB_MS = 3e4;
@@ -115,41 +115,41 @@ var Path = class {
   #failedClimbs;
   #youngDeaths;
   constructor(allowed, webSocketExists) {
-    this.t = "fine";
+    this.u = "fine";
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
     this.#allowed = webSocketExists ? allowed : allowed.filter((transport) => transport !== "ws");
-    if (!this.#allowed.includes("ws")) this.t = "unavailable";
+    if (!this.#allowed.includes("ws")) this.u = "unavailable";
   }
   /** What an attempt begins with. */
-  D() {
-    return this.t === "fine" || !this.x("poll") ? this.#allowed[0] : "poll";
+  E() {
+    return this.u === "fine" || !this.y("poll") ? this.#allowed[0] : "poll";
   }
-  x(transport) {
+  y(transport) {
     return this.#allowed.includes(transport);
   }
   /** An open WebSocket was lost. */
-  O(young) {
+  P(young) {
     this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
-    if (this.#youngDeaths >= YOUNG_DEATHS && this.x("poll")) this.t = "unstable";
+    if (this.#youngDeaths >= YOUNG_DEATHS && this.y("poll")) this.u = "unstable";
   }
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
-  E() {
+  F() {
     this.#youngDeaths = 0;
-    if (this.x("ws")) this.t = "fine";
+    if (this.y("ws")) this.u = "fine";
   }
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
-  P(random) {
-    if (!this.x("ws") || this.#allowed[0] === "poll") return void 0;
+  Q(random) {
+    if (!this.y("ws") || this.#allowed[0] === "poll") return void 0;
     const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
     return Math.round(base * (0.75 + 0.5 * random));
   }
-  Q(verdict) {
+  R(verdict) {
     this.#failedClimbs += 1;
-    this.t = verdict;
+    this.u = verdict;
   }
   /** A WebSocket was open long enough to be trusted, or the network is another one: what was learnt may be wrong. */
-  A() {
+  B() {
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
   }
@@ -157,17 +157,17 @@ var Path = class {
 var Carrier = class {
   #watchdog;
   constructor(host) {
-    this.y = "handshake";
+    this.z = "handshake";
     this.next = 0;
-    this.s = false;
+    this.t = false;
     this.host = host;
   }
   /** Ends it without a word to the host. */
   close(code = 1e3, reason = "") {
-    if (this.s) return;
-    this.s = true;
-    this.u();
-    this.F(code, reason);
+    if (this.t) return;
+    this.t = true;
+    this.v();
+    this.G(code, reason);
   }
   f(reason, message, code) {
     this.c({
@@ -177,14 +177,14 @@ var Carrier = class {
     });
   }
   c(loss, closeCode) {
-    if (this.s) return;
+    if (this.t) return;
     this.close(closeCode);
-    this.host.R(this, loss);
+    this.host.S(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
-  u(ms, late) {
+  v(ms, late) {
     this.host.e.cancel(this.#watchdog);
-    this.#watchdog = late && this.host.e.l(ms, late);
+    this.#watchdog = late && this.host.e.m(ms, late);
   }
   /** @returns `undefined` after a failure. */
   decode(message) {
@@ -218,33 +218,33 @@ var PollCarrier = class extends Carrier {
   /** It was called: no poll is begun any more either. */
   #fenced;
   #exchanges;
-  G() {
+  H() {
     this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
-  H(text) {
+  I(text) {
     this.#run(async () => this.#receive(await this.#post(text)));
   }
-  I(terms) {
+  J(terms) {
     this.#terms = terms;
     this.#startPoll();
-    this.v();
+    this.w();
   }
-  B(text) {
+  C(text) {
     const can = this.#mayPost();
     if (can) this.#deliver(text, []);
     return can;
   }
   /** Stops posting, and says when hello may be said on a WebSocket. */
-  S(quiet) {
+  T(quiet) {
     this.#quiet = quiet;
     this.#ceded();
   }
   /** Nobody took over after all. */
-  T() {
+  U() {
     this.#fenced = false;
     this.#quiet = void 0;
     if (!this.#poll) this.#startPoll();
-    this.v();
+    this.w();
   }
   #ceded() {
     if (!this.#quiet || this.#fenced || this.#posting) return;
@@ -266,19 +266,19 @@ var PollCarrier = class extends Carrier {
   async #pollOnce(poll) {
     const { e: environment } = this.host;
     const polledAt = environment.now();
-    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.w()) };
+    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.x()) };
     const packets = await this.#get(ack, this.#holdMs());
-    if (this.s || this.#poll !== poll) return;
+    if (this.t || this.#poll !== poll) return;
     this.#poll = void 0;
     this.#receive(packets);
-    if (this.s) return;
+    if (this.t) return;
     const next = () => {
       if (!this.#poll && !this.#fenced) this.#startPoll();
     };
-    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.u(PAUSE_MS, next);
+    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.v(PAUSE_MS, next);
     else next();
   }
-  v() {
+  w() {
     while (this.#mayPost()) {
       const parcels = this.#batch();
       if (parcels.length === 0) return;
@@ -287,13 +287,13 @@ var PollCarrier = class extends Carrier {
     }
   }
   #mayPost() {
-    return this.#terms !== void 0 && !this.s && !this.#quiet && !this.#posting;
+    return this.#terms !== void 0 && !this.t && !this.#quiet && !this.#posting;
   }
   /** In order, as many as the server takes at once, and at least one. Sente takes one. */
   #batch() {
     const parcels = [];
     let room = this.#terms?.session && this.#terms["max-message"] / 3 || 0;
-    for (let next = this.host.n(); next; next = this.host.n(room)) {
+    for (let next = this.host.o(); next; next = this.host.o(room)) {
       parcels.push(next);
       room -= next.text.length + 1;
     }
@@ -310,7 +310,7 @@ var PollCarrier = class extends Carrier {
         this.#receive(packets);
         this.#ceded();
       }
-      this.v();
+      this.w();
     });
   }
   async #send(body, parcels) {
@@ -321,7 +321,7 @@ var PollCarrier = class extends Carrier {
     } catch (error) {
       const { httpStatus } = error;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
-      this.host.U(parcels, httpStatus);
+      this.host.V(parcels, httpStatus);
       return [];
     }
   }
@@ -329,7 +329,7 @@ var PollCarrier = class extends Carrier {
     return (this.#terms?.["poll-ms"] ?? 0) + SLACK_MS;
   }
   #receive(packets) {
-    if (!this.s) this.host.J(this, packets);
+    if (!this.t) this.host.K(this, packets);
   }
   #get(query, timeoutMs) {
     return this.#exchange({
@@ -351,7 +351,7 @@ var PollCarrier = class extends Carrier {
     if (session !== void 0) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
     let late = false;
-    const timer = host.e.l(timeoutMs, () => {
+    const timer = host.e.m(timeoutMs, () => {
       late = true;
       abort.abort();
     });
@@ -391,7 +391,7 @@ var PollCarrier = class extends Carrier {
       else this.c(error);
     });
   }
-  F() {
+  G() {
     for (const abort of this.#exchanges) abort.abort();
   }
 };
@@ -437,38 +437,38 @@ var WebSocketCarrier = class extends Carrier {
   #pacer;
   /** A ping waits for its answer. */
   #asked;
-  G(handshakeTimeoutMs) {
+  H(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
     const WebSocket = this.host.e.WebSocket;
     try {
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
-      this.u(0, () => this.f("network", error));
+      this.v(0, () => this.f("network", error));
     }
   }
-  H(text, timeoutMs) {
+  I(text, timeoutMs) {
     this.#expect(timeoutMs);
     this.#write(text);
   }
   #expect(timeoutMs) {
-    this.u(timeoutMs, () => this.f("timeout", `no ${this.y} in time`));
+    this.v(timeoutMs, () => this.f("timeout", `no ${this.z} in time`));
   }
-  I(terms) {
+  J(terms) {
     this.#terms = terms;
     this.#heardAt = this.host.e.now();
     this.#listenFor(terms["ping-ms"]);
   }
-  v() {
+  w() {
     const { e: environment } = this.host;
     environment.cancel(this.#pacer);
-    while (!this.s && !this.#isFull()) {
-      const parcel = this.host.n();
+    while (!this.t && !this.#isFull()) {
+      const parcel = this.host.o();
       if (!parcel) return;
       this.#write(parcel.text);
     }
-    if (!this.s) this.#pacer = environment.l(PACE_MS, () => this.v());
+    if (!this.t) this.#pacer = environment.m(PACE_MS, () => this.w());
   }
-  B(text) {
+  C(text) {
     const can = !this.#isFull();
     if (can) this.#write(text);
     return can;
@@ -477,12 +477,12 @@ var WebSocketCarrier = class extends Carrier {
     return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
   /** Asks whether anyone is there, without waiting for silence. */
-  K() {
+  L() {
     const terms = this.#terms;
-    if (!terms || this.s || this.#asked) return;
+    if (!terms || this.t || this.#asked) return;
     this.#asked = true;
     const slot = terms.session === void 0 ? "000000" : PING_SLOT;
-    this.u(terms["ping-timeout-ms"], () => {
+    this.v(terms["ping-timeout-ms"], () => {
       if (!this.#asked) this.#listenFor(terms["ping-ms"]);
       else this.c({
         reason: "timeout",
@@ -507,31 +507,31 @@ var WebSocketCarrier = class extends Carrier {
     };
   }
   #message(data) {
-    if (this.s) return;
+    if (this.t) return;
     this.#heardAt = this.host.e.now();
     this.#asked = false;
     const packets = this.decode(data);
-    if (packets) this.host.J(this, packets);
+    if (packets) this.host.K(this, packets);
   }
   /** Waits until nothing was heard for so long, then pings. */
   #listenFor(ms) {
     const { e: environment } = this.host;
     const pingMs = this.#terms?.["ping-ms"] ?? ms;
-    this.u(ms, () => {
+    this.v(ms, () => {
       const silentMs = environment.now() - this.#heardAt;
-      if (silentMs >= pingMs) this.K();
+      if (silentMs >= pingMs) this.L();
       else this.#listenFor(pingMs - silentMs);
     });
   }
   #write(text) {
-    if (this.s) return;
+    if (this.t) return;
     try {
       this.#socket?.send(text);
     } catch (error) {
-      this.u(0, () => this.f("network", error));
+      this.v(0, () => this.f("network", error));
     }
   }
-  F(code, reason) {
+  G(code, reason) {
     this.host.e.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
@@ -579,12 +579,12 @@ var Connection = class {
     this.e = environment;
     this.codec = config.codec;
     this.#events = events;
-    this.#terms = config.r;
+    this.#terms = config.s;
     this.#outbox = config.outbox(this);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== void 0);
-    this.state = this.#connecting(this.#path.D() ?? "ws");
-    this.#unwatch = environment.V((what) => this.#wake(what));
+    this.state = this.#connecting(this.#path.E() ?? "ws");
+    this.#unwatch = environment.W((what) => this.#wake(what));
     this.#connect();
   }
   get outbox() {
@@ -604,8 +604,8 @@ var Connection = class {
     this.#drop();
     this.#attempts = 0;
     this.#violations = 0;
-    this.#path.A();
-    this.#path.E();
+    this.#path.B();
+    this.#path.F();
     this.#connect();
   }
   close(code, reason) {
@@ -621,7 +621,7 @@ var Connection = class {
   }
   /** Sends what may be sent by now. */
   flush() {
-    this.#live?.v();
+    this.#live?.w();
   }
   url(transport, query) {
     return this.#config.url(transport, query, this.#token);
@@ -633,16 +633,16 @@ var Connection = class {
       "X-CSRF-Token": this.#token
     };
   }
-  w() {
-    return this.#ledger.w();
+  x() {
+    return this.#ledger.x();
   }
-  n(room) {
-    const parcel = this.#outbox.n(room);
+  o(room) {
+    const parcel = this.#outbox.o(room);
     if (!parcel) return void 0;
     const { a: number, text, i: wantsReply, g: delivery } = parcel;
     if (!this.#fits(text)) {
       this.#outbox.f(number, "too-large");
-      return this.n(room);
+      return this.o(room);
     }
     if (this.#terms.session !== void 0) return parcel;
     const slot = wantsReply ? this.#live?.transport === "poll" ? "ajax" : number.toString(16).padStart(6, "0") : null;
@@ -657,22 +657,22 @@ var Connection = class {
   h(slot, reply) {
     this.#outbox.h(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
   }
-  U(parcels, httpStatus) {
+  V(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
     for (const { a: number } of parcels) this.#outbox.f(number, code, `refused with ${httpStatus}`);
   }
-  J(carrier, packets) {
+  K(carrier, packets) {
     for (const packet of packets) {
       if (carrier !== this.#live && carrier !== this.#candidate) return;
       if (!this.#understands(carrier, packet)) return carrier.f("bad-frame");
     }
   }
-  R(carrier, loss) {
+  S(carrier, loss) {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
     else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
   }
   #connect() {
-    const transport = this.#path.D();
+    const transport = this.#path.E();
     if (!transport) return this.#end({ reason: "no-transport" });
     if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
   }
@@ -711,46 +711,46 @@ var Connection = class {
   }
   #open(transport) {
     this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
-    this.#candidate.G(this.#config.handshakeTimeoutMs);
+    this.#candidate.H(this.#config.handshakeTimeoutMs);
   }
   /** @returns whether the server may say this now. */
   #understands(carrier, packet) {
-    if (carrier.y === "handshake") return this.#handshake(carrier, packet.payload);
-    if (carrier.y === "welcome") return this.#welcome(carrier, packet.payload);
+    if (carrier.z === "handshake") return this.#handshake(carrier, packet.payload);
+    if (carrier.z === "welcome") return this.#welcome(carrier, packet.payload);
     if (packet.slot === null) return this.#message(carrier, packet.payload);
     if (this.#isNews(carrier)) this.h(packet.slot, packet.payload);
     return true;
   }
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier) {
-    return !carrier.next || this.#ledger.N(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
+    return !carrier.next || this.#ledger.O(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
   }
   /** Tells the server what arrived, where a poll does not do it anyway. */
   #sayArrived() {
-    const data = this.w();
+    const data = this.x();
     if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
   }
   #say(id, data) {
-    this.#live?.B(this.codec.encode({
+    this.#live?.C(this.codec.encode({
       id,
       data,
       slot: null
     }));
   }
   #handshake(carrier, payload) {
-    const handshake = readHandshake(payload, this.#config.r);
+    const handshake = readHandshake(payload, this.#config.s);
     if (!handshake) return false;
-    const { user, data, M: terms } = handshake;
+    const { user, data, N: terms } = handshake;
     this.#user = {
       user,
       data
     };
     if (![void 0, user].includes(this.#outbox.user)) {
-      this.#outbox.o("other-user");
+      this.#outbox.p("other-user");
       this.#outbox = this.#config.outbox(this, user);
     }
     this.#outbox.user = user;
-    if (!terms) this.#adopt(carrier, this.#config.r, false);
+    if (!terms) this.#adopt(carrier, this.#config.s, false);
     else this.#sayHello(carrier, terms);
     return true;
   }
@@ -761,26 +761,28 @@ var Connection = class {
       session
     };
     const csrf = carrier.transport === "ws" ? this.#token : void 0;
-    carrier.y = "welcome";
+    carrier.z = "welcome";
     const say = () => {
       if (carrier !== this.#candidate) return;
-      const { name: outbox, sent } = this.#outbox;
+      this.#outbox.k += 1;
+      const { name: outbox, sent, k: attempt } = this.#outbox;
       const data = {
         session,
         received: this.#ledger.received,
         csrf,
         outbox,
-        sent
+        sent,
+        attempt
       };
       const text = this.codec.encode({
         id: "chsk/hello",
         data,
         slot: null
       });
-      carrier.H(text, this.#config.handshakeTimeoutMs);
+      carrier.I(text, this.#config.handshakeTimeoutMs);
     };
-    this.#outbox.k(() => {
-      if (this.#live instanceof PollCarrier) this.#live.S(say);
+    this.#outbox.l(() => {
+      if (this.#live instanceof PollCarrier) this.#live.T(say);
       else say();
     });
   }
@@ -790,14 +792,14 @@ var Connection = class {
     const { session, resumed, next, why, taken, handled } = welcome;
     if (!resumed) {
       const from = this.#ledger.received + 1;
-      this.#ledger.C(1);
-      if (why) this.#events.z(GAP, {
+      this.#ledger.D(1);
+      if (why) this.#events.A(GAP, {
         from,
         why
       });
     }
     this.#countFrom(carrier, next);
-    this.#outbox.m(taken, handled);
+    this.#outbox.n(taken, handled);
     this.#adopt(carrier, {
       ...this.#terms,
       session
@@ -809,8 +811,8 @@ var Connection = class {
     carrier.next = next;
     const from = this.#ledger.received + 1;
     if (next <= from) return;
-    this.#ledger.C(next);
-    this.#events.z(GAP, {
+    this.#ledger.D(next);
+    this.#events.A(GAP, {
       from,
       to: next - 1,
       why: "overflow"
@@ -825,11 +827,11 @@ var Connection = class {
     this.#live = carrier;
     this.#candidate = void 0;
     this.#terms = terms;
-    carrier.y = "open";
-    if (carrier.transport === "ws") this.#path.t = "fine";
-    carrier.I(terms);
-    carrier.v();
-    const why = carrier.transport === "ws" ? "fine" : this.#path.t;
+    carrier.z = "open";
+    if (carrier.transport === "ws") this.#path.u = "fine";
+    carrier.J(terms);
+    carrier.w();
+    const why = carrier.transport === "ws" ? "fine" : this.#path.u;
     this.#change({
       status: "open",
       transport: carrier.transport,
@@ -843,7 +845,7 @@ var Connection = class {
     if (typeof payload === "string") return this.#control(carrier, payload, void 0);
     if (!Array.isArray(payload)) return false;
     if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
-    this.#events.L(payload.filter(() => this.#isNews(carrier)));
+    this.#events.M(payload.filter(() => this.#isNews(carrier)));
     return true;
   }
   #control(carrier, id, data) {
@@ -865,11 +867,11 @@ var Connection = class {
   }
   #planClimb() {
     this.e.cancel(this.#climbTimer);
-    const ms = this.#mayClimb() ? this.#path.P(this.e.random()) : void 0;
-    if (ms) this.#climbTimer = this.e.l(ms, () => this.#climb());
+    const ms = this.#mayClimb() ? this.#path.Q(this.e.random()) : void 0;
+    if (ms) this.#climbTimer = this.e.m(ms, () => this.#climb());
   }
   #climb() {
-    if (!this.#mayClimb() || !this.#path.x("ws")) return;
+    if (!this.#mayClimb() || !this.#path.y("ws")) return;
     this.e.cancel(this.#climbTimer);
     this.#withToken(() => {
       if (this.#mayClimb()) this.#open("ws");
@@ -878,19 +880,19 @@ var Connection = class {
   #candidateLost(carrier, loss) {
     this.#candidate = void 0;
     const verdict = loss.reason === "timeout" ? "mute" : "refused";
-    const spoke = carrier.y !== "handshake";
+    const spoke = carrier.z !== "handshake";
     if (this.#live) this.#climbLost(verdict);
-    else if (carrier.transport === "ws" && !spoke && this.#path.x("poll") && !this.#isFinal(loss)) {
-      this.#path.t = verdict;
+    else if (carrier.transport === "ws" && !spoke && this.#path.y("poll") && !this.#isFinal(loss)) {
+      this.#path.u = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
-      if (carrier.transport === "poll") this.#path.E();
+      if (carrier.transport === "poll") this.#path.F();
       this.#failed(loss);
     }
   }
   #climbLost(verdict) {
-    this.#path.Q(verdict);
-    this.#live.T();
+    this.#path.R(verdict);
+    this.#live.U();
     this.#planClimb();
   }
   #liveLost(carrier, loss) {
@@ -899,7 +901,7 @@ var Connection = class {
     this.#candidate?.close();
     this.#candidate = void 0;
     const openMs = this.e.now() - this.#openedAt;
-    if (carrier.transport === "ws") this.#path.O(openMs < GOOD_MS);
+    if (carrier.transport === "ws") this.#path.P(openMs < GOOD_MS);
     this.#noteGood();
     this.#forget(loss);
     this.#failed(loss);
@@ -911,13 +913,13 @@ var Connection = class {
       ...this.#terms,
       session: void 0
     };
-    if (session === void 0) this.#outbox.o("disconnected", "sent");
+    if (session === void 0) this.#outbox.p("disconnected", "sent");
   }
   #noteGood() {
     if (this.state.status !== "open" || this.e.now() - this.#openedAt < GOOD_MS) return;
     this.#attempts = 0;
     this.#violations = 0;
-    if (this.state.transport === "ws") this.#path.A();
+    if (this.state.transport === "ws") this.#path.B();
   }
   #failed(loss) {
     if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
@@ -929,7 +931,7 @@ var Connection = class {
   }
   #retry(loss) {
     const { e: environment } = this;
-    const waitMs = environment.offline() || environment.W() ? CAP_MS : backoff(this.#attempts, environment.random());
+    const waitMs = environment.offline() || environment.X() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
@@ -937,7 +939,7 @@ var Connection = class {
   #wait(retryInMs, why) {
     const { e: environment } = this;
     environment.cancel(this.#retryTimer);
-    this.#retryTimer = environment.l(retryInMs, () => this.#connect());
+    this.#retryTimer = environment.m(retryInMs, () => this.#connect());
     const retryAt = environment.now() + retryInMs;
     const offline = environment.offline();
     this.#change({
@@ -957,23 +959,23 @@ var Connection = class {
       status: "closed",
       reason
     });
-    this.#outbox.o("closed");
+    this.#outbox.p("closed");
   }
   /** Lets go of everything that could connect or carry. The session may be resumed. */
   #drop(reason, code) {
     this.#epoch += 1;
     this.e.cancel(this.#retryTimer);
     this.e.cancel(this.#climbTimer);
-    this.w();
+    this.x();
     const live = this.#live;
     this.#candidate?.close(code, reason);
     live?.close(code, reason);
     this.#live = void 0;
     this.#candidate = void 0;
-    if (this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
+    if (live && this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
   }
   #wake(what) {
-    if (what === "online") this.#path.A();
+    if (what === "online") this.#path.B();
     const { state } = this;
     const live = this.#live;
     if (state.status === "waiting") {
@@ -982,7 +984,7 @@ var Connection = class {
         offline: true
       });
       else if (state.reason !== "busy") this.#wait(Math.round(this.e.random() * WAKE_MS), state);
-    } else if (live instanceof WebSocketCarrier) live.K();
+    } else if (live instanceof WebSocketCarrier) live.L();
     else if (what === "online") this.#climb();
   }
   #add(id, data, wantsReply, { timeoutMs, signal, volatile }) {
@@ -992,7 +994,7 @@ var Connection = class {
     const live = this.#live;
     const outbox = this.#outbox;
     const { status } = this.state;
-    const { maxQueue, q: refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
+    const { maxQueue, r: refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
     if (!live && (refuses || status === "closed")) refuse("disconnected", `there is no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
@@ -1009,10 +1011,10 @@ var Connection = class {
     }
     if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
     if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
-    const ms = timeoutMs ?? outbox.Y?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
+    const ms = timeoutMs ?? outbox.Z?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
     if (!volatile) this.flush();
-    else if (live?.B(text)) outbox.c(number, "sent");
+    else if (live?.C(text)) outbox.c(number, "sent");
     else outbox.f(number, "dropped");
     return delivery;
   }
@@ -1024,7 +1026,7 @@ var Connection = class {
   #change(now) {
     const before = this.state;
     this.state = now;
-    this.#events.z(STATE, now, before);
+    this.#events.A(STATE, now, before);
     return this.state === now;
   }
 };
@@ -1032,7 +1034,7 @@ function browserOrNode(options) {
   const { document, navigator, location } = globalThis;
   return {
     now: () => Date.now(),
-    l: (ms, callback) => setTimeout(callback, ms),
+    m: (ms, callback) => setTimeout(callback, ms),
     cancel: (timer) => clearTimeout(timer),
     random: options.random ?? Math.random,
     fetch: options.fetch ?? ((url, init) => fetch(url, {
@@ -1040,11 +1042,11 @@ function browserOrNode(options) {
       ...init
     })),
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
-    p: location?.href,
-    W: () => document?.visibilityState === "hidden",
+    q: location?.href,
+    X: () => document?.visibilityState === "hidden",
     offline: () => navigator?.onLine === false,
-    V: watch,
-    X: report
+    W: watch,
+    Y: report
   };
 }
 function watch(changed) {
@@ -1064,7 +1066,7 @@ function connect(url = "/chsk", options = {}) {
   return connectIn(browserOrNode(options), url, options);
 }
 function connectIn(environment, url, options) {
-  const events = new Events((error) => environment.X(error));
+  const events = new Events((error) => environment.Y(error));
   const config = configure(url, options, environment);
   const connection = new Connection(config, environment, events);
   return {

@@ -1,4 +1,4 @@
-import { n as randomId, o as SendError, r as Outbox } from "./config-Dmr3AAiB.js";
+import { n as randomId, o as SendError, r as Outbox } from "./config-n3CvTr4u.js";
 const DATABASE = "tsugi-outbox";
 const LOCK = "tsugi-outbox ";
 const OUTBOXES = "outboxes";
@@ -39,7 +39,7 @@ var Store = class Store2 {
       if (claim) await this.remove(claim);
     }
   }
-  async remove({ name, F: release }) {
+  async remove({ name, G: release }) {
     await this.#run("readwrite", (outboxes, items) => {
       outboxes.delete(name);
       items.delete(itemsOf(name));
@@ -126,9 +126,9 @@ var Store = class Store2 {
     return {
       ...heading,
       reserved,
-      D: heading.reserved + 1,
+      E: heading.reserved + 1,
       items: good,
-      F: release
+      G: release
     };
   }
   /** Removes what was forgotten, whoever's it was. */
@@ -248,11 +248,11 @@ var PersistentOutbox = class extends Outbox {
     this.user = user;
     if (user !== void 0) this.#open();
   }
-  Y(id, wantsReply) {
+  Z(id, wantsReply) {
     const { keep = (_, kind) => kind === "event", timeoutMs = WEEK_MS } = this.#options;
     return keep(id, wantsReply ? "request" : "event") ? timeoutMs : void 0;
   }
-  k(then) {
+  l(then) {
     if (this.#state === "closed") this.#open();
     if (this.#state === "open") then();
     else this.#opening.then(then);
@@ -263,7 +263,7 @@ var PersistentOutbox = class extends Outbox {
     if (this.items.size >= maxItems || 2 * chars > maxBytes) throw new SendError("queue-full", `${id}: too much is under way`);
     const lasts = Math.min(ms, MAX_MS);
     const delivery = super.add(id, data, text, wantsReply, lasts, signal);
-    if ((this.#store !== void 0 || this.#state !== "open") && this.Y(id, wantsReply) !== void 0) {
+    if ((this.#store !== void 0 || this.#state !== "open") && this.Z(id, wantsReply) !== void 0) {
       this.#kept.set(this.d, {
         until: this.e.now() + lasts,
         stored: false
@@ -273,18 +273,18 @@ var PersistentOutbox = class extends Outbox {
     return delivery;
   }
   /** Gives out only what the store would still know of after this. */
-  n(room) {
+  o(room) {
     if (this.#state === "closed") this.#open();
     const item = this.j();
     if (this.#state !== "open" || !item) return void 0;
     const { sent = 0, reserved = item.a } = this.#claim ?? {};
     const fate = this.#kept.get(item.a);
-    if ((!fate || fate.stored && item.a <= sent) && item.a <= reserved) return super.n(room);
+    if ((!fate || fate.stored && item.a <= sent) && item.a <= reserved) return super.o(room);
     this.#wanted = this.d;
     this.#write();
   }
-  m(taken, handled) {
-    super.m(taken, handled);
+  n(taken, handled) {
+    super.n(taken, handled);
     this.#lookIn(0);
   }
   c(number, state, outcome) {
@@ -297,9 +297,9 @@ var PersistentOutbox = class extends Outbox {
     return wasUnderWay;
   }
   /** With the connection's end, or another user, what is kept is over for this page, and stays for the next. */
-  o(code, state) {
+  p(code, state) {
     if (!state) this.#leave();
-    super.o(code, state);
+    super.p(code, state);
   }
   #open() {
     const epoch = this.#epoch;
@@ -319,7 +319,7 @@ var PersistentOutbox = class extends Outbox {
     const finding = this.#findSometime();
     let timer;
     const late = new Promise((_, reject) => {
-      timer = environment.l(OPEN_MS, () => reject(/* @__PURE__ */ new Error(`it did not open in ${OPEN_MS} ms`)));
+      timer = environment.m(OPEN_MS, () => reject(/* @__PURE__ */ new Error(`it did not open in ${OPEN_MS} ms`)));
     });
     try {
       return await Promise.race([finding, late]);
@@ -382,9 +382,10 @@ var PersistentOutbox = class extends Outbox {
     this.name = claim.name;
     this.#store?.remember(claim.name);
     this.sent = claim.sent;
+    this.k = claim.E * 2 ** 20;
     const restored = claim.items.flatMap((kept) => this.#restore(kept) ?? []);
     if (restored.length < claim.items.length) this.#report("discarded damaged items of the outbox");
-    this.d = claim.D - 1;
+    this.d = claim.E - 1;
     for (const item of early) this.#renumber(item, fates.get(item.a));
     this.b = [...this.items.values()];
     if (this.#changes.size > 0) this.#write();
@@ -441,11 +442,11 @@ var PersistentOutbox = class extends Outbox {
     try {
       this.#options.onRestored?.(restored);
     } catch (error) {
-      this.e.X(error);
+      this.e.Y(error);
     }
   }
   #report(problem, cause) {
-    this.e.X(new Error(`tsugi: ${problem}`, { cause }));
+    this.e.Y(new Error(`tsugi: ${problem}`, { cause }));
   }
   #put(item) {
     const fate = item && this.#kept.get(item.a);
@@ -518,7 +519,7 @@ var PersistentOutbox = class extends Outbox {
     const { e: environment } = this;
     environment.cancel(this.#lookTimer);
     const store = this.#store;
-    if (store && this.items.size === 0) this.#lookTimer = environment.l(ms, () => void this.#look(store));
+    if (store && this.items.size === 0) this.#lookTimer = environment.m(ms, () => void this.#look(store));
   }
   /** A page with nothing to send sends what another one left, in its name: that needs a hello. */
   async #look(store) {
@@ -529,7 +530,7 @@ var PersistentOutbox = class extends Outbox {
       const own = this.#claim;
       if (found && mayTake()) this.#sender.reconnect();
       if (!found || !own || store !== this.#store || this.items.size > 0) {
-        found?.F();
+        found?.G();
         this.#lookIn(LOOK_MS);
         return;
       }
@@ -541,7 +542,7 @@ var PersistentOutbox = class extends Outbox {
   }
 };
 function letGo(found) {
-  found?.claim.F();
+  found?.claim.G();
   found?.store.close();
 }
 export { persistent };

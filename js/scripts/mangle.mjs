@@ -46,6 +46,7 @@ const INTERNAL = [
     "rewind",
     "take",
     "last",
+    "attempts",
     "failAll",
     "whenOpen",
     "keepsFor",

@@ -255,8 +255,9 @@ export class Connection implements Host {
     const say = () => {
       if (carrier !== this.#candidate) return;
       // Codecs leave out what is undefined.
-      const { name: outbox, sent } = this.#outbox;
-      const data = { session, received: this.#ledger.received, csrf, outbox, sent };
+      this.#outbox.attempts += 1;
+      const { name: outbox, sent, attempts: attempt } = this.#outbox;
+      const data = { session, received: this.#ledger.received, csrf, outbox, sent, attempt };
       const text = this.codec.encode({ id: "chsk/hello", data, slot: null });
       carrier.hello(text, this.#config.handshakeTimeoutMs);
     };
@@ -451,7 +452,7 @@ export class Connection implements Host {
     live?.close(code, reason);
     this.#live = undefined;
     this.#candidate = undefined;
-    if (this.#terms.session === undefined) this.#forget({ reason: "reconnect" });
+    if (live && this.#terms.session === undefined) this.#forget({ reason: "reconnect" });
   }
 
   // The world.

@@ -21,6 +21,8 @@ export class Outbox {
   user: string | null | undefined;
   /** The last item that any server may have. */
   sent = 0;
+  /** How often it was named in a hello: one that comes late must not undo a later one. */
+  attempts = 0;
   /** The last number that was given. */
   last = 0;
   /** Characters or bytes under way. */

@@ -220,6 +220,21 @@ describe("the outbox", () => {
   });
 });
 
+it("a session that is gone and a reconnect before the next one fail nothing", async () => {
+  start({ transports: ["poll"] });
+  await world.settle();
+  world.open("GET", "handshake").answer(handshake());
+  await world.settle();
+  world.open("POST").answer(welcome("new"));
+  await world.settle();
+  const delivery = client.send("a/b", 1);
+  await world.settle();
+  world.open("POST").status(409);
+  await world.settle();
+  client.reconnect();
+  expect(delivery.state).toBe("sent");
+});
+
 describe("a volatile event", () => {
   it("leaves at once, without a number, and never again", async () => {
     start();

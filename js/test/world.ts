@@ -211,5 +211,11 @@ export function welcome(outcome: "new" | "resumed" = "new", next = 1, why?: stri
 
 /** What hello says, beside the name of the outbox, which is random. */
 export function hello(says: object): unknown {
-  return [["chsk/hello", { sent: 0, outbox: expect.stringMatching(/^[0-9a-f]{32}$/), ...says }], null];
+  return [
+    [
+      "chsk/hello",
+      { sent: 0, attempt: expect.any(Number), outbox: expect.stringMatching(/^[0-9a-f]{32}$/), ...says },
+    ],
+    null,
+  ];
 }

@@ -25,7 +25,7 @@ mod websocket;
 
 pub use backoff::{CAP, backoff};
 pub use config::{BadClientId, Config, REQUEST_TIMEOUT, SEND_TIMEOUT, WhileDown, Wire};
-pub use outbox::ItemId;
+pub use outbox::{ItemId, Wants};
 pub use output::{ExchangeId, Method, Output, Path, Request};
 pub use path::{Paths, Verdict};
 pub use reply::{Failure, Reply, RequestError};
@@ -41,7 +41,7 @@ use crate::value::Value;
 use bytes::Bytes;
 use carrier::{Carrier, Link};
 use ledger::Ledger;
-use outbox::{Outbox, Wants};
+use outbox::Outbox;
 use output::Desk;
 use path::PathManager;
 use poll::{Exchange, Poll};
@@ -75,7 +75,7 @@ pub enum SendError {
         /// What the server accepts.
         limit: usize,
     },
-    /// Too much is under way; see [`Config::max_queue`]. Try again later.
+    /// Too much is under way; see [`Config::max_queue`]. Try again later. For [`Connection::restore`]: the number is not new.
     #[error("too much is under way")]
     QueueFull,
 }
@@ -227,6 +227,33 @@ impl Connection {
         }
     }
 
+    /// Puts back what an earlier connection with this outbox had under way: the event, whether it wants a reply, and how long is
+    /// left to it. In order, and before anything is sent; each keeps its number.
+    ///
+    /// # Errors
+    /// When it was not taken: the codec cannot write it, or its number is not above those before.
+    pub fn restore(
+        &mut self,
+        now: Instant,
+        item: ItemId,
+        event: &Event,
+        wants: Wants,
+        left: Duration,
+    ) -> Result<(), SendError> {
+        if self.outbox.has_given(item) {
+            return Err(SendError::QueueFull);
+        }
+        let message = self.message_of(event, &item.slot(wants))?;
+        self.outbox.restore(item, message, wants, now + left, event.clone());
+        Ok(())
+    }
+
+    /// Says how often there was a connection with this outbox before, and the last item it gave a number to. Numbers go on behind
+    /// that; and a server can tell what it says from what an earlier connection said and comes late.
+    pub fn continue_after(&mut self, last: Option<ItemId>, life: u32) {
+        self.outbox.continue_after(last, life);
+    }
+
     /// Takes back what has not been sent. Returns whether it was in time; then it ends with [`RequestError::Cancelled`].
     pub fn cancel(&mut self, item: ItemId) -> bool {
         let unsent = self.outbox.is_unsent(item);
@@ -250,8 +277,9 @@ impl Connection {
 
     /// Lets go of what there is and connects at once, with everything untried again. The session goes on if it can.
     pub fn reconnect(&mut self, now: Instant) {
+        let sente = self.live.is_some() && self.desk.terms.session.is_none();
         self.let_go(&Close::because(CloseCode::NORMAL, "reconnect"));
-        if self.desk.terms.session.is_none() {
+        if sente {
             self.fail_given();
         }
         self.attempts = 0;

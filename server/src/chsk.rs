@@ -11,7 +11,7 @@ use crate::error::Refusal;
 use crate::hello::{Hello, count, gap};
 use crate::identity::{ConnectRequest, SessionId};
 use crate::kit::{Kit, Protocol, keyword};
-use crate::outbox::Counts;
+use crate::outbox::{Counts, Key};
 use crate::peer::{Peer, handshake};
 use crate::service::body::Body;
 use crate::service::guard::{Admitted, Csrf, Guard, asks_for_tsugi, same_token};
@@ -248,7 +248,7 @@ impl Chsk {
         let received = kit.codec.decode_events(&message).map_err(|error| self.undecodable(&error))?;
         if let Some(hello) = received.first().and_then(|first| Hello::read(kit, first)) {
             let met = self.meet(asked, &hello)?;
-            met.peer.greeted(Transport::Poll);
+            met.peer.greeted(Transport::Poll, hello.attempt);
             let resumed = met.received.map(|received| {
                 with(&met.peer.owner(), |session, _| {
                     session.keep();
@@ -275,9 +275,25 @@ impl Chsk {
 
     /// Whom hello is from: the client's session if it still lives, else a new one.
     fn meet(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
+        self.check_news(asked, hello)?;
         let met = self.find_or_begin(asked, hello)?;
         let outbox = hello.outbox.map(|name| met.peer.bring_outbox(name, hello.sent));
         Ok(Met { outbox, ..met })
+    }
+
+    /// A hello that was long on its way must not take the session, or the outbox, from where a later one has brought it.
+    fn check_news(&self, asked: &Asked, hello: &Hello) -> Result<(), Refusal> {
+        let key = hello.outbox.map(|name| Key { user: asked.admitted.identity.user.clone(), name, kit: asked.kit });
+        let outbox = key.and_then(|key| self.core.outboxes.find(&key));
+        let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
+        let peer = named.and_then(|id| self.core.hub.session(&id)).filter(|peer| asked.owns(peer));
+        let is_news = outbox.is_none_or(|outbox| outbox.is_news(hello.attempt))
+            && peer.is_none_or(|peer| peer.is_newer(hello.attempt));
+        if is_news {
+            Ok(())
+        } else {
+            Err(Refusal::new(StatusCode::CONFLICT, "A later hello has come: shake hands again"))
+        }
     }
 
     fn find_or_begin(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
@@ -405,10 +421,13 @@ impl Greeter for TsugiGreeter {
         }
         let busy = |refusal: Refusal| {
             tracing::info!(target: "tsugi", why = refusal.text(), "hello refused");
-            Close::because(CloseCode::TRY_AGAIN, "too many sessions")
+            match refusal.status() {
+                StatusCode::CONFLICT => Close::because(CloseCode::NO_HELLO, "a later hello has come"),
+                _ => Close::because(CloseCode::TRY_AGAIN, "too many sessions"),
+            }
         };
         let met = self.chsk.meet(&self.asked, &hello).map_err(busy)?;
-        met.peer.greeted(Transport::WebSocket);
+        met.peer.greeted(Transport::WebSocket, hello.attempt);
         let owner: Arc<dyn Owner> = met.peer.owner();
         let profile = kit.profile(Protocol::Tsugi, Transport::WebSocket);
         let greeting = |resumed: Option<&Resumed>| {

@@ -14,6 +14,8 @@ pub(crate) struct Hello {
     pub(crate) outbox: Option<[u8; 16]>,
     /// The last item of the outbox that it ever sent.
     pub(crate) sent: u64,
+    /// Which of its hellos this is; 0 from a client that does not say. One that comes late must not undo a later one.
+    pub(crate) attempt: u64,
 }
 
 impl Hello {
@@ -32,6 +34,7 @@ impl Hello {
                 None => None,
             },
             sent: natural(data.get("sent")).unwrap_or(0),
+            attempt: natural(data.get("attempt")).unwrap_or(0),
         })
     }
 }

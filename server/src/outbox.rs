@@ -46,6 +46,8 @@ struct State {
     told: u64,
     /// When its last session left it.
     left: Option<Instant>,
+    /// The newest hello that brought it.
+    attempt: u64,
 }
 
 /// One item, from when it is taken until it is handled and answered: dropping the last of it says so.
@@ -85,7 +87,7 @@ impl Taken {
 impl Outbox {
     fn new(key: Key, sent_before: u64, carrier: &Arc<Peer>) -> Arc<Self> {
         let carrier = Arc::downgrade(carrier);
-        let state = State { upstream: Upstream::default(), carrier, news: false, told: 0, left: None };
+        let state = State { upstream: Upstream::default(), carrier, news: false, told: 0, left: None, attempt: 0 };
         Arc::new(Self { key, sent_before, state: Mutex::new(state), turn: tokio::sync::Mutex::default() })
     }
 
@@ -97,6 +99,14 @@ impl Outbox {
     pub(crate) fn take(self: &Arc<Self>, number: u64, wants_reply: bool) -> Option<Arc<Taken>> {
         let arrival = self.state.lock().upstream.arrive(number);
         (arrival == Arrival::New).then(|| Arc::new(Taken { outbox: Arc::clone(self), number, wants_reply }))
+    }
+
+    /// Whether this hello is newer than all before. One that does not say is taken for such.
+    pub(crate) fn is_news(&self, attempt: u64) -> bool {
+        let mut state = self.state.lock();
+        let news = attempt == 0 || attempt > state.attempt;
+        state.attempt = state.attempt.max(attempt);
+        news
     }
 
     /// How much was taken, and how much of that handled.

@@ -62,6 +62,8 @@ struct Work {
     gate: Option<Box<Gate>>,
     /// Whether the client's last hello came over HTTP, so that its polls may have the session.
     polls: bool,
+    /// The client's newest hello.
+    attempt: u64,
     /// Of a client that numbers what it sends.
     outbox: Mailbox,
     /// Events of routes that allow several at once. Empty, and without memory, for all others.
@@ -176,8 +178,15 @@ impl Peer {
 
     /// A hello came: over HTTP, polls may have the session from now on; on a WebSocket they may not, so that one still on
     /// its way cannot take the session back.
-    pub(crate) fn greeted(&self, transport: Transport) {
-        self.work.lock().polls = transport == Transport::Poll;
+    pub(crate) fn greeted(&self, transport: Transport, attempt: u64) {
+        let mut work = self.work.lock();
+        work.polls = transport == Transport::Poll;
+        work.attempt = attempt;
+    }
+
+    /// Whether this hello is newer than the one the session goes by. One that does not say is taken for such.
+    pub(crate) fn is_newer(&self, attempt: u64) -> bool {
+        attempt == 0 || attempt > self.work.lock().attempt
     }
 
     pub(crate) fn polls(&self) -> bool {
@@ -522,6 +531,7 @@ impl Peer {
             Mailbox::Named(name, sent) => (*name, *sent),
         };
         let outbox = self.core.outboxes.carry(self.outbox_key(named.0), named.1, self);
+        outbox.is_news(self.work.lock().attempt);
         self.work.lock().outbox = Mailbox::Carried(Arc::clone(&outbox));
         Some((outbox, slot.unsigned_abs(), slot > 0))
     }

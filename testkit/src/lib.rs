@@ -6,6 +6,7 @@
 pub mod link;
 pub mod pair;
 pub mod server_end;
+pub mod sim;
 
 pub use link::Link;
 pub use pair::Pair;

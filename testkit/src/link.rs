@@ -28,6 +28,10 @@ pub enum Requests {
     Fail,
     /// A proxy sends every GET twice, and passes on the answer that comes first.
     GetsTwice,
+    /// A proxy sends everything twice.
+    AllTwice,
+    /// They arrive and are handled, and the answers are lost.
+    LoseAnswers,
 }
 
 /// Whether anything arrives at all.
@@ -38,6 +42,16 @@ pub enum Air {
     Clear,
     /// What is sent vanishes, and nobody is told: a half-open connection.
     Silent,
+}
+
+/// What becomes of an HTTP request that its client gives up before it has arrived.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Late {
+    /// It dies with its connection.
+    #[default]
+    Dies,
+    /// It arrives all the same, long after the client has gone on elsewhere.
+    Arrives,
 }
 
 /// One thing on its way.
@@ -93,6 +107,8 @@ pub struct Link {
     pub requests: Requests,
     /// Whether anything arrives.
     pub air: Air,
+    /// What becomes of requests that are given up on their way.
+    pub late: Late,
     flights: BTreeMap<(Instant, u64), Flight>,
     order: u64,
     latest: HashMap<Lane, Instant>,
@@ -118,6 +134,23 @@ impl Link {
 
     pub(crate) fn next(&self) -> Option<Instant> {
         self.flights.first_key_value().map(|((at, _), _)| *at)
+    }
+
+    /// As [`Link::take_due`]; what arrives at a client that sleeps waits for it.
+    pub(crate) fn take_due_for(&mut self, now: Instant, awake: bool) -> Option<Flight> {
+        if awake {
+            return self.take_due(now);
+        }
+        let up = |flight: &Flight| matches!(flight.lane(), Lane::Up(_) | Lane::Asked(_));
+        let due = self.flights.range(..=(now, u64::MAX)).find(|(_, flight)| up(flight)).map(|(key, _)| *key)?;
+        self.flights.remove(&due)
+    }
+
+    /// The client is gone without a word; what it had sent still arrives, and nothing comes back.
+    pub(crate) fn forget(&mut self) {
+        self.flights.retain(|_, flight| matches!(flight.lane(), Lane::Up(_) | Lane::Asked(_)));
+        self.sockets.clear();
+        self.exchanges.clear();
     }
 
     pub(crate) fn take_due(&mut self, now: Instant) -> Option<Flight> {
@@ -147,7 +180,10 @@ impl Link {
             Flight::Ask(exchange, ..) if self.requests == Requests::Fail => {
                 self.fly(now, 2, Flight::Failed(exchange));
             }
-            Flight::Ask(exchange, request) if self.requests == Requests::GetsTwice && request.method == Method::Get => {
+            Flight::Answer(exchange, ..) if self.requests == Requests::LoseAnswers => {
+                self.fly(now, 1, Flight::Failed(exchange));
+            }
+            Flight::Ask(exchange, request) if self.doubles(&request) => {
                 self.fly(now, 1, Flight::Ask(exchange, request.clone()));
                 self.fly(now, 1, Flight::Ask(exchange, request));
             }
@@ -167,6 +203,14 @@ impl Link {
         }
     }
 
+    fn doubles(&self, request: &Request) -> bool {
+        match self.requests {
+            Requests::AllTwice => true,
+            Requests::GetsTwice => request.method == Method::Get,
+            Requests::Pass | Requests::Fail | Requests::LoseAnswers => false,
+        }
+    }
+
     fn note(&mut self, flight: &Flight) {
         match flight {
             Flight::Upgrade(path) => {
@@ -181,9 +225,10 @@ impl Link {
             }
             Flight::GiveUp(exchange) => {
                 self.exchanges.remove(exchange);
-                // A request that is given up on its way dies with its connection. Where one arrives all the same, long after
-                // the client went on elsewhere, order is lost: only counts on the wire could tell (docs/wire.md has none).
-                self.flights.retain(|_, flight| !matches!(flight, Flight::Ask(asked, _) if asked == exchange));
+                // A request that is given up on its way mostly dies with its connection.
+                if self.late == Late::Dies {
+                    self.flights.retain(|_, flight| !matches!(flight, Flight::Ask(asked, _) if asked == exchange));
+                }
             }
             _ => {}
         }

@@ -126,7 +126,7 @@ impl Pair {
 
     /// Cuts every connection there is; both ends are told.
     pub fn cut(&mut self) {
-        self.server.cut(self.now);
+        self.server.cut(self.now, 0);
         self.drain();
         self.link.cut(self.now);
         self.deliver();
@@ -187,7 +187,7 @@ impl Pair {
             Flight::Ended(path, close) => self.client.handle_closed(now, path, close),
             Flight::Answer(exchange, status, body) => self.client.handle_response(now, exchange, status, body, None),
             Flight::Failed(exchange) => self.client.handle_failure(now, exchange, "cut"),
-            flight => self.server.handle(now, flight),
+            flight => self.server.handle(now, 0, flight),
         }
     }
 
@@ -202,7 +202,8 @@ impl Pair {
         while let Some(output) = self.client.poll() {
             self.carry_out(output);
         }
-        for flight in self.server.drain(self.now) {
+        assert!(self.server.complaints.is_empty(), "{:?}", self.server.complaints);
+        for (_, flight) in self.server.drain(self.now) {
             self.link.put(self.now, flight);
         }
     }

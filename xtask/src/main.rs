@@ -5,6 +5,7 @@ mod bench;
 mod licences;
 mod memory;
 mod shell;
+mod sim;
 mod talker;
 mod test;
 
@@ -28,6 +29,8 @@ enum Command {
     Bench(bench::Options),
     /// Runs the Autobahn test suite against the WebSocket layer, in both roles
     Autobahn(autobahn::Options),
+    /// Runs histories of clients and a server under faults, from seeds, and checks that nothing is lost, doubled or left open
+    Sim(sim::Options),
     /// Checks that every dependency's licence is a permissive one
     Licences,
 }
@@ -39,6 +42,7 @@ fn main() -> ExitCode {
         Command::Memory(options) => memory::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Autobahn(options) => autobahn::run(&options),
+        Command::Sim(options) => sim::run(&options),
         Command::Licences => licences::run(),
     };
     match outcome {

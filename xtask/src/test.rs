@@ -17,7 +17,7 @@ pub(crate) struct Options {
 type Stage = fn() -> Outcome<String>;
 
 /// What must hold, in the order in which a mistake is cheapest to find.
-const STAGES: [(&str, Stage); 17] = [
+const STAGES: [(&str, Stage); 18] = [
     ("rust components", rust_components),
     ("format", || capture(command("", "cargo fmt --all --check"))),
     ("clippy", clippy),
@@ -29,6 +29,7 @@ const STAGES: [(&str, Stage); 17] = [
     ("fuzzing", || {
         capture(command("", "cargo run --release --quiet --package tsugi-testkit --bin fuzz -- --seconds 3"))
     }),
+    ("simulation", crate::sim::stage),
     ("npm packages", npm_packages),
     ("javascript checks", javascript_checks),
     ("javascript tests", || capture(command("js", "npm run --silent test"))),

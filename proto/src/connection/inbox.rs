@@ -130,6 +130,8 @@ impl Connection {
         data.push(entry("outbox", &self.outbox.name()));
         let sent = i64::try_from(self.outbox.sent()).unwrap_or(i64::MAX);
         data.push((Value::keyword("sent"), Value::Integer(sent)));
+        let attempt = i64::try_from(self.outbox.next_attempt()).unwrap_or(i64::MAX);
+        data.push((Value::keyword("attempt"), Value::Integer(attempt)));
         data.extend(self.desk.token.iter().filter(|_| websocket).map(|token| entry("csrf", token)));
         let Ok(message) = self.desk.packet("chsk/hello", Some(Value::Map(data)), &Value::Nil) else {
             let path = candidate.path();

@@ -11,10 +11,26 @@ use std::collections::{BTreeMap, BTreeSet};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct ItemId(pub(super) u64);
 
+impl ItemId {
+    /// The number on the wire, for whoever keeps items beyond the life of a process.
+    #[must_use]
+    pub fn number(self) -> u64 {
+        self.0
+    }
+
+    /// The item of this number, from 1; `None` for 0.
+    #[must_use]
+    pub fn from_number(number: u64) -> Option<Self> {
+        (number > 0).then_some(Self(number))
+    }
+}
+
 /// Whether an item is answered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Wants {
+pub enum Wants {
+    /// It is an event.
     Nothing,
+    /// It is a request.
     Reply,
 }
 
@@ -41,6 +57,8 @@ pub(super) struct Outbox {
     given: u64,
     /// The last item that any server may have.
     sent: u64,
+    /// How often it was named in a hello.
+    attempts: u64,
 }
 
 /// Sente counts requests in six hex digits.
@@ -48,7 +66,16 @@ const HEX_SLOTS: u64 = 0x100_0000;
 
 impl Outbox {
     pub(super) fn new(name: [u8; 16]) -> Self {
-        Self { name, items: BTreeMap::new(), by_time: BTreeSet::new(), bytes: 0, last: 0, given: 0, sent: 0 }
+        Self {
+            name,
+            items: BTreeMap::new(),
+            by_time: BTreeSet::new(),
+            bytes: 0,
+            last: 0,
+            given: 0,
+            sent: 0,
+            attempts: 0,
+        }
     }
 
     /// Another one, for another user. Whoever does not know this one's name cannot guess the other's.
@@ -88,6 +115,29 @@ impl Outbox {
         self.by_time.insert((deadline, id));
         self.items.insert(id, Item { id, message, wants, deadline, event });
         id
+    }
+
+    /// Puts an item back under its number, which must be above every other; any server may have it.
+    pub(super) fn restore(&mut self, id: ItemId, message: Message, wants: Wants, deadline: Instant, event: Event) {
+        self.last = id.0 - 1;
+        self.sent = id.0;
+        self.add(message, wants, deadline, Some(event));
+    }
+
+    pub(super) fn continue_after(&mut self, last: Option<ItemId>, life: u32) {
+        self.last = self.last.max(last.map_or(0, |id| id.0));
+        self.attempts = u64::from(life) << 32;
+    }
+
+    /// The number of the next hello.
+    pub(super) fn next_attempt(&mut self) -> u64 {
+        self.attempts += 1;
+        self.attempts
+    }
+
+    /// Whether so large a number was given already.
+    pub(super) fn has_given(&self, id: ItemId) -> bool {
+        id.0 <= self.last
     }
 
     /// Takes an item out, unless it ended before.

@@ -2,7 +2,7 @@
 
 use super::connection_rules::{HANDSHAKE, NEW, World, event, hello, long, secs, welcome};
 use tsugi_proto::Value;
-use tsugi_proto::connection::{RequestError, SEND_TIMEOUT, SendError};
+use tsugi_proto::connection::{Connection, Method, RequestError, SEND_TIMEOUT, SendError};
 
 #[test]
 fn what_is_said_before_there_is_a_connection_is_said_in_order_when_there_is() {
@@ -126,4 +126,15 @@ fn a_volatile_event_leaves_at_once_without_a_number_or_not_at_all() {
     assert_eq!(typing(&mut world), Ok(()));
     assert_eq!(world.body(), r#"[["a/typing",1],null]"#);
     assert_eq!(typing(&mut world), Err(SendError::QueueFull), "it waits behind nothing");
+}
+
+#[test]
+fn a_session_that_is_gone_and_a_reconnect_before_the_next_one_fail_nothing() {
+    let mut world = World::polling();
+    let request = world.request("a/b", 1, 60);
+    world.status(Method::Post, 409, None);
+    world.act(Connection::reconnect);
+    assert!(world.no_reply(request));
+    world.opens(NEW);
+    assert_eq!(world.socket().sent[1..], [r#"[["a/b",1],1]"#]);
 }

@@ -260,7 +260,9 @@ impl World {
 /// What a client says that had a session, so many items of it, and sent so many of its own.
 pub(crate) fn hello(received: u64, sent: u64) -> String {
     let outbox = "ab".repeat(16);
-    format!(r#"[["chsk/hello",{{"session":"s","received":{received},"outbox":"{outbox}","sent":{sent}}}],null]"#)
+    format!(
+        r#"[["chsk/hello",{{"session":"s","received":{received},"outbox":"{outbox}","sent":{sent},"attempt":2}}],null]"#
+    )
 }
 
 /// A welcome that names how far the server is with the outbox.
@@ -303,7 +305,9 @@ fn it_asks_for_the_extension_and_says_hello_only_after_the_handshake() {
     world.says(&[HANDSHAKE]);
     assert_eq!(
         world.socket().sent,
-        [r#"[["chsk/hello",{"received":0,"outbox":"abababababababababababababababab","sent":0,"csrf":"tok"}],null]"#]
+        [
+            r#"[["chsk/hello",{"received":0,"outbox":"abababababababababababababababab","sent":0,"attempt":1,"csrf":"tok"}],null]"#
+        ]
     );
     assert_eq!(world.state(), "connecting WebSocket");
     world.says(&[NEW]);

@@ -205,6 +205,29 @@ async fn another_users_outbox_of_the_same_name_is_another_one() {
 }
 
 #[tokio::test]
+async fn a_hello_that_was_overtaken_takes_nothing_from_the_later_one() {
+    let (address, _, _) = start(Times::default()).await;
+    let hello = |attempt: u64| format!("{{\"received\":0,\"outbox\":\"{NAME}\",\"attempt\":{attempt}}}");
+    let (mut client, welcome) = greeted_as("ann", address, &hello(2)).await;
+    client.send("[[\"test/note\",1],1]").await;
+    assert_eq!(client.text().await, "[1,1]");
+    // One that was posted before, and one that names the session.
+    let late = format!("[[\"chsk/hello\",{}],null]", hello(1));
+    assert_eq!(post(address, "", &late).await.status, 409);
+    let session = session_of(&welcome);
+    let named = format!("[[\"chsk/hello\",{{\"session\":\"{session}\",{}],null]", &hello(2)[1..]);
+    assert_eq!(post(address, "", &named).await.status, 409, "the same one twice");
+    let mut late = Client::connect(address, &path("ann")).await;
+    late.text().await;
+    late.send(&format!("[[\"chsk/hello\",{}],null]", hello(1))).await;
+    assert_eq!(late.close().await.0, 3003);
+    client.send("[[\"test/note\",2],2]").await;
+    assert_eq!(client.text().await, "[2,2]", "undisturbed");
+    let (_, welcome) = greeted_as("ann", address, &hello(3)).await;
+    assert!(welcome.contains("\"taken\":2"), "{welcome}");
+}
+
+#[tokio::test]
 async fn a_name_that_is_none_is_no_hello() {
     let (address, _, _) = start(Times::default()).await;
     for name in ["", "short", &NAME.to_uppercase(), &format!("{NAME}0")] {

@@ -53,6 +53,7 @@ function failureIn(reply) {
 var Outbox = class {
   constructor(name, environment) {
     this.sent = 0;
+    this.k = 0;
     this.d = 0;
     this.length = 0;
     this.items = /* @__PURE__ */ new Map();
@@ -61,14 +62,14 @@ var Outbox = class {
     this.e = environment;
   }
   /** Calls back once the name and the counts are known. */
-  k(then) {
+  l(then) {
     then();
   }
   add(id, data, text2, wantsReply, ms, signal) {
     this.d += 1;
     const late = () => this.f(item.a, "timeout", `not done within ${ms} ms`);
     const aborted = () => this.f(item.a, "aborted");
-    const timer = this.e.l(ms, late);
+    const timer = this.e.m(ms, late);
     signal?.addEventListener("abort", aborted);
     const cancel = () => delivery.state === "waiting" && aborted();
     let resolve;
@@ -101,12 +102,12 @@ var Outbox = class {
     return delivery;
   }
   /** A carrier begins, to a server that has taken and handled so much: what it has not taken goes out again. */
-  m(taken, handled) {
+  n(taken, handled) {
     this.handled(handled);
     this.b = [...this.items.values()].filter(({ a: number }) => number > taken);
   }
   /** The next for the carrier, if it is no larger than this. */
-  n(room) {
+  o(room) {
     const item = this.j();
     if (!item || item.text.length > room) return void 0;
     this.b.shift();
@@ -133,7 +134,7 @@ var Outbox = class {
     return this.c(number, "failed", { error: new RequestError(code, message) });
   }
   /** Fails everything, or what was sent. */
-  o(code, state) {
+  p(code, state) {
     for (const { a: number, g: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.f(number, code);
   }
   /** @returns whether it was still under way. */
@@ -183,7 +184,7 @@ const SENTE = {
 };
 function configure(url, options, environment) {
   const { codec = json(), clientId = randomId(), wire = "tsugi", csrfToken, params } = options;
-  const http = resolveUrl(url, options, environment.p);
+  const http = resolveUrl(url, options, environment.q);
   const ws = webSocketUrl(http);
   const asking = wire === "tsugi" ? {
     tsugi: "1",
@@ -195,11 +196,11 @@ function configure(url, options, environment) {
     transports: options.transports ?? ["ws", "poll"],
     requestTimeoutMs: options.requestTimeoutMs ?? 1e4,
     sendTimeoutMs: options.sendTimeoutMs ?? 3e5,
-    q: options.whileDown === "refuse",
+    r: options.whileDown === "refuse",
     handshakeTimeoutMs: options.handshakeTimeoutMs ?? 3e3,
     maxQueue: options.maxQueue ?? 1e3,
     headers: options.headers ?? {},
-    r: SENTE,
+    s: SENTE,
     outbox: options.outbox ?? inMemory,
     csrfToken: typeof csrfToken === "function" ? csrfToken : () => csrfToken,
     url: (transport, query, token) => {
