@@ -1,12 +1,12 @@
 //! The event endpoints and the events they understand.
 
-use crate::log::{Endpoint, Log, Seen};
+use crate::log::{Endpoint, Log, Seen, Tally};
 use std::time::Duration;
 use tsugi::codec::{Edn, Gzip, Json, MessagePack, Transit};
 use tsugi::users::Online;
 use tsugi::{
     Client, CloseCode, ConfigError, Data, Event, EventId, Handler, Identity, NoReply, Origins, Raw, Refusal, Responder,
-    Router, Server, ServerBuilder, Target, Times, UserId, Value, event,
+    Router, Server, ServerBuilder, State, Target, Times, UserId, Value, event,
 };
 
 /// How long most endpoints hold a poll.
@@ -21,6 +21,8 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
         .poll_timeout(Duration::from_secs(1))
         .grace_websocket(Duration::from_millis(300))
         .grace_poll(Duration::from_millis(600));
+    // Notices soon that nobody is there, and keeps sessions and outboxes for as long as ever.
+    let restless = Times::default().keep_alive(Some(Duration::from_millis(500))).poll_timeout(Duration::from_secs(1));
     let hello = Value::Map(vec![(Value::keyword("hello"), Value::string("world"))]);
     let token = |_: &tsugi::ConnectRequest| Some("tok".to_owned());
     let cid = |request: &tsugi::ConnectRequest| {
@@ -42,6 +44,7 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
         ("/chsk-unauth2", builder().reject(pay).times(times())),
         ("/chsk-origin", builder().allowed_origins(["http://site.com"]).times(times())),
         ("/chsk-fast", builder().times(fast)),
+        ("/chsk-cuts", builder().times(restless)),
         ("/chsk-transit", packer().codec(Transit::new()).times(times())),
         ("/chsk-transit-verbose", packer().codec(Transit::verbose()).times(times())),
         ("/chsk-msgpack", packer().codec(MessagePack::new()).times(times())),
@@ -50,8 +53,9 @@ pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'stat
         ("/chsk-v1", packer().times(times())),
         ("/chsk-v2", packer().times(times())),
     ];
+    let tally = Tally::default();
     let build = |(path, builder): (&'static str, ServerBuilder)| {
-        let endpoint = Endpoint { path, log: log.clone() };
+        let endpoint = Endpoint { path, log: log.clone(), tally: tally.clone() };
         Ok((path, builder.router(router().with_state(endpoint)).build()?))
     };
     endpoints.into_iter().map(build).collect()
@@ -112,6 +116,16 @@ fn router() -> Router<Endpoint> {
         })
         .on("test/info", async |_: Seen, server: Server| connected_uids(&server.users().snapshot()))
         .on("test/slow", slow.concurrent(64))
+        .on("count/note", count)
+        .on("count/noted", async |State(tally): State<Tally>, Data(who): Data<String>| Data(tally.of(&who)))
+        .on("count/push", async |Data((user, from, to)): Data<(String, i64, i64)>, server: Server| {
+            for n in from..=to {
+                note(server.push(&UserId::from(user.as_str()), Event::new("count/n", &n)).await);
+            }
+        })
+        .on(event::GAP, async |State(tally): State<Tally>, client: Client| {
+            tally.note(format!("gaps of {}", client.id.as_str()), 1);
+        })
         .on(event::USER_ONLINE, ignore)
         .on(event::USER_OFFLINE, ignore)
         .on(event::BAD_EVENT, ignore)
@@ -128,6 +142,15 @@ async fn ignore(_: Seen) -> NoReply {
 async fn slow(_: Seen, Data(millis): Data<u64>) -> Value {
     tokio::time::sleep(Duration::from_millis(millis)).await;
     Value::keyword("done")
+}
+
+/// Writes down that it handled a number of somebody's, and gives it back; after so many milliseconds if it is to be slow.
+async fn count(State(tally): State<Tally>, Data((who, n, millis)): Data<(String, i64, u64)>) -> Data<i64> {
+    tally.note(who, n);
+    if millis > 0 {
+        tokio::time::sleep(Duration::from_millis(millis)).await;
+    }
+    Data(n)
 }
 
 /// A second reply is not expressible: the first uses the responder up.

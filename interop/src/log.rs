@@ -1,7 +1,8 @@
 //! What the application saw.
 
+use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
-use tsugi::{Call, FromCall, Raw, Server};
+use tsugi::{Call, FromCall, FromRef, Raw, Server};
 use tsugi_proto::codec::edn;
 
 /// The most lines that are kept; older ones go.
@@ -27,6 +28,31 @@ impl Log {
     }
 }
 
+/// The most that is written down, and the most names under which it is.
+const MAX_NUMBERS: usize = 100_000;
+const MAX_NAMES: usize = 1_000;
+
+/// Which numbers were handled, in order, by the name of who sent them. Locked for a push or a copy.
+#[derive(Clone, Default)]
+pub(crate) struct Tally(Arc<Mutex<HashMap<String, Vec<i64>>>>);
+
+impl Tally {
+    pub(crate) fn note(&self, who: String, number: i64) {
+        let Ok(mut all) = self.0.lock() else { return };
+        if all.len() >= MAX_NAMES && !all.contains_key(&who) {
+            return;
+        }
+        let numbers = all.entry(who).or_default();
+        if numbers.len() < MAX_NUMBERS {
+            numbers.push(number);
+        }
+    }
+
+    pub(crate) fn of(&self, who: &str) -> Vec<i64> {
+        self.0.lock().ok().and_then(|all| all.get(who).cloned()).unwrap_or_default()
+    }
+}
+
 /// What every handler sees: the endpoint it is on and the log. Taking it as the first argument writes the line.
 #[derive(Clone)]
 pub(crate) struct Seen;
@@ -36,6 +62,13 @@ pub(crate) struct Seen;
 pub(crate) struct Endpoint {
     pub(crate) path: &'static str,
     pub(crate) log: Log,
+    pub(crate) tally: Tally,
+}
+
+impl FromRef<Endpoint> for Tally {
+    fn from_ref(endpoint: &Endpoint) -> Self {
+        endpoint.tally.clone()
+    }
 }
 
 impl FromCall<Endpoint> for Seen {

@@ -1,0 +1,52 @@
+// A client that counts: what it sends, what it gets, and what goes wrong. Runs in Node and in a page.
+
+/** A client that sends numbers from 1 under the name `who`, and takes note of those that the server pushes to its user. */
+export function startCounting(connect, url, options, who, random) {
+  const client = connect(url, { requestTimeoutMs: 240_000, ...options });
+  const seen = [];
+  const problems = [];
+  const states = [];
+  let last = 0;
+  let timer;
+  client.on("count/n", (n) => seen.push(n));
+  client.onGap((gap) => problems.push(`a gap was told: ${JSON.stringify(gap)}`));
+  client.onState((now) => {
+    const { status, transport, reason, code, message } = now;
+    states.push([Date.now(), status, transport, reason, code, message].filter((part) => part !== undefined).join(" "));
+    if (states.length > 200) states.shift();
+    if (status === "closed") problems.push(`it gave up: ${JSON.stringify(now)}`);
+  });
+  const sendOne = () => {
+    last += 1;
+    const number = last;
+    const slowMs = random() < 0.1 ? Math.floor(random() * 60) : 0;
+    const data = [who, number, slowMs];
+    if (random() < 0.5) {
+      client.request("count/note", data).then(
+        (reply) => reply === number || problems.push(`request ${number} was answered with ${JSON.stringify(reply)}`),
+        (error) => problems.push(`request ${number} failed: ${error}`),
+      );
+    } else {
+      client.send("count/note", data).settled.then(
+        ({ state, error }) => state === "handled" || problems.push(`event ${number} is ${state}: ${error}`),
+      );
+    }
+  };
+  const work = () => {
+    for (let burst = Math.ceil(random() * 5); burst > 0; burst -= 1) {
+      if (client.outbox.length < 200 && client.state.status !== "closed") sendOne();
+    }
+    timer = setTimeout(work, random() * 50);
+  };
+  return {
+    ready: () => client.ready(),
+    work,
+    rest: () => clearTimeout(timer),
+    close: () => client.close(),
+    report: () => {
+      const { status, transport } = client.state;
+      return { last, underWay: client.outbox.length, got: seen.length, status, transport };
+    },
+    everything: () => ({ last, seen, problems, states }),
+  };
+}

@@ -1,0 +1,235 @@
+// "Nothing lost, nothing twice" with a real server and real connections that are cut: the run, and what is checked of it.
+import { readFile } from "node:fs/promises";
+import { setTimeout as later } from "node:timers/promises";
+import { startCounting } from "./counting.mjs";
+import { startFlaky } from "./flaky.mjs";
+import { seeded } from "./seeded.mjs";
+
+/** Nothing at all happened for so long: then nothing will. Far longer than any wait of a client. */
+const STUCK_MS = 60_000;
+const PATH = "/chsk-cuts";
+
+/** Options of clients under test: quick to try again, and quick to give up who does not answer. */
+export const HASTY = { handshakeTimeoutMs: 400 };
+/** The backoff is the client's own; only its dice are loaded, so that a thousand cuts take minutes. */
+export const SOON = 0.05;
+
+let count = 0;
+
+/** A name that is used once. */
+export function fresh(label) {
+  count += 1;
+  return `${label}-${process.pid}-${count}`;
+}
+
+/**
+ * One user behind a proxy that cuts: `begin(url, user, who)` begins one of its clients. Meanwhile the server pushes numbers to the
+ * user. Returns how much went through, and everything that was wrong; that should be nothing.
+ *
+ * A client is what `startCounting` returns, but everything in it may be a promise. With `disturb` something else
+ * happens at times, such as that a page is frozen.
+ */
+export async function cutAndCheck({ server, control, cuts, seed, clients, begin, online, disturb, user = fresh("user") }) {
+  const random = seeded(seed);
+  const proxy = await startFlaky(new URL(server).port, random);
+  const names = Array.from({ length: clients ?? 1 }, (_, n) => `${user}/${n}`);
+  const happened = [];
+  const note = (what) => happened.push(`${Date.now()} ${what}`);
+  const run = { pushed: 0, cuts: 0, sleeps: 0, kinds: {} };
+  const tabs = [];
+  try {
+    for (const who of names) tabs.push(await begin(`${proxy.url}${PATH}`, user, who));
+    await Promise.all(tabs.map((tab) => tab.ready()));
+    await Promise.all(tabs.map((tab) => tab.work()));
+    const over = new AbortController();
+    const pushing = push(control, user, random, run, over.signal);
+    await cutAll({ proxy, cuts, random, run, note, online, disturb });
+    over.abort();
+    await pushing;
+    proxy.calm();
+    await Promise.all(tabs.map((tab) => tab.rest()));
+    await settled(tabs, run, online, note);
+    await push(control, user, random, run);
+    await settled(tabs, run, online, note);
+    const problems = [];
+    for (const tab of tabs) run.sleeps += tab.sleeps ?? 0;
+    for (const [n, tab] of tabs.entries()) {
+      const all = await tab.everything();
+      const found = [...all.problems, ...(await judge(control, names[n], await tab.clientId, all, run.pushed))];
+      if (process.env.TRACE) console.log(merged(happened, all.states).join("\n"));
+      if (found.length === 0) continue;
+      problems.push(`${names[n]}:`, ...found, ...merged(happened, all.states).slice(-60));
+    }
+    return { ...run, sent: (await Promise.all(tabs.map((tab) => tab.report()))).reduce((sum, { last }) => sum + last, 0), problems };
+  } catch (error) {
+    const states = (await Promise.all(tabs.map((tab) => tab.everything()))).flatMap(({ states }) => states);
+    throw new Error(`${error.message}\n${merged(happened, states).slice(-80).join("\n")}`, { cause: error });
+  } finally {
+    await Promise.all(tabs.map((tab) => tab.close()));
+    await proxy.stop();
+  }
+}
+
+function merged(...lists) {
+  return lists.flat().sort();
+}
+
+async function cutAll({ proxy, cuts, random, run, note, online, disturb }) {
+  while (run.cuts < cuts) {
+    await proxy.busy();
+    await later(random() * 160);
+    const { name, cuts: hit } = proxy.cut();
+    if (hit) run.kinds[name] = (run.kinds[name] ?? 0) + hit;
+    run.cuts += hit;
+    note(`cut ${run.cuts}: ${name}`);
+    await later(random() * 160);
+    if (random() < 0.3) await online();
+    if (disturb) await disturb(random, note);
+  }
+}
+
+/** Numbers, one batch after another, until the signal; once without. */
+async function push(control, user, random, run, signal) {
+  do {
+    const from = run.pushed + 1;
+    run.pushed += Math.ceil(random() * 5);
+    await control.request("count/push", [user, from, run.pushed], { timeoutMs: STUCK_MS });
+    if (signal) await later(random() * 40);
+  } while (signal && !signal.aborted);
+}
+
+/** Until every client has sent everything, and has got everything. */
+async function settled(tabs, run, online, note) {
+  let [before, since] = ["", Date.now()];
+  for (;;) {
+    const reports = await Promise.all(tabs.map((tab) => tab.report()));
+    if (reports.every(({ underWay, got, status }) => (underWay === 0 && got >= run.pushed) || status === "closed")) return;
+    const now = JSON.stringify(reports);
+    if (now !== before) [before, since] = [now, Date.now()];
+    if (Date.now() - since > STUCK_MS) throw new Error(`nothing goes on, and ${run.pushed} were pushed: ${now}`);
+    note(now);
+    await online();
+    await later(50);
+  }
+}
+
+/** What is wrong, if anything. */
+async function judge(control, who, clientId, { last, seen }, pushed) {
+  const problems = [];
+  const noted = await control.request("count/noted", who);
+  const told = await control.request("count/noted", `gaps of ${clientId}`);
+  problems.push(...differences("the server handled", noted, last), ...differences("the client got", seen, pushed));
+  if (told.length > 0) problems.push(`the server's application was told of ${told.length} gaps`);
+  return problems;
+}
+
+/** How a list differs from 1, 2, … `last`. */
+function differences(what, numbers, last) {
+  const problems = [];
+  let expected = 1;
+  for (const number of numbers) {
+    if (number !== expected) problems.push(`${what} ${number} where ${expected} was next`);
+    expected = number + 1;
+    if (problems.length > 5) break;
+  }
+  if (numbers.length !== last) problems.push(`${what} ${numbers.length} of ${last}`);
+  return problems;
+}
+
+/** Clients in this process. */
+export function inNode(connect, WebSocket, transports, random) {
+  return (url, user, who) => {
+    const options = { ...HASTY, WebSocket, transports, params: { uid: user }, random: () => SOON * random(), clientId: fresh("client") };
+    return { ...startCounting(connect, url, options, who, random), clientId: options.clientId };
+  };
+}
+
+/**
+ * Clients in the tabs of a browser. Tabs fall asleep, and wake after something was cut meanwhile. `folders` are where what
+ * a page imports comes from, by path.
+ */
+export async function inTabs(context, folders, random) {
+  for (const [path, folder] of Object.entries(folders)) {
+    const file = (url) => new URL(url.slice(url.indexOf(path) + path.length), folder);
+    await context.route((url) => url.pathname.startsWith(path), async (route) =>
+      route.fulfill({ contentType: "text/javascript", body: await readFile(file(route.request().url()), "utf8") }));
+  }
+  const tabs = [];
+  const begin = async (url, user, who) => {
+    const page = await context.newPage();
+    page.on("pageerror", (error) => console.error(`${who}:`, error));
+    // Any page of the server: one that was made up here has no address, and is not let to a WebSocket on this machine.
+    await page.goto(new URL("/conns", url).href);
+    const devtools = await context.newCDPSession(page);
+    await devtools.send("Debugger.enable");
+    const tab = new Tab(page, devtools, fresh("client"));
+    tabs.push(tab);
+    // Browsers themselves wait before they try a WebSocket again that failed.
+    const options = { handshakeTimeoutMs: 1500, params: { uid: user }, clientId: tab.clientId };
+    await page.evaluate(startInPage, { url, options, who, seed: Math.floor(random() * 2 ** 31), soon: SOON });
+    return tab;
+  };
+  const online = () => Promise.all(tabs.filter((tab) => !tab.asleep).map((tab) => tab.online()));
+  const disturb = async (dice, note) => {
+    // One at a time: somebody must be awake to be cut.
+    const sleeper = tabs.find(({ asleep }) => asleep);
+    const tab = sleeper ?? tabs[Math.floor(dice() * tabs.length)];
+    if (dice() < 0.4) return;
+    await (sleeper ? tab.wake() : tab.sleep());
+    note(`${tab.clientId} ${tab.asleep ? "sleeps" : "wakes"}`);
+  };
+  return { begin, online, disturb };
+}
+
+class Tab {
+  asleep = false;
+  sleeps = 0;
+  #page;
+  #devtools;
+
+  constructor(page, devtools, clientId) {
+    this.#page = page;
+    this.#devtools = devtools;
+    this.clientId = clientId;
+    for (const name of ["ready", "work", "report", "everything"]) {
+      this[name] = () => page.evaluate((call) => globalThis.counting[call](), name);
+    }
+  }
+
+  online() {
+    return this.#page.evaluate(() => void dispatchEvent(new Event("online")));
+  }
+
+  /** No script runs and no timer fires in the page from now on, as in a machine that sleeps; its connections stay. */
+  async sleep() {
+    this.asleep = true;
+    const asleep = new Promise((resolve) => this.#devtools.once("Debugger.paused", resolve));
+    await this.#devtools.send("Debugger.pause");
+    await asleep;
+    this.sleeps += 1;
+  }
+
+  async wake() {
+    if (!this.asleep) return;
+    await this.#devtools.send("Debugger.resume");
+    this.asleep = false;
+  }
+
+  close() {
+    return this.#page.close();
+  }
+
+  async rest() {
+    await this.wake();
+    await this.#page.evaluate(() => globalThis.counting.rest());
+  }
+}
+
+/** Runs in a page. */
+async function startInPage({ url, options, who, seed, soon }) {
+  const [{ connect }, { startCounting }, { seeded }] = await Promise.all(
+    ["/tsugi/index.js", "/here/counting.mjs", "/here/seeded.mjs"].map((path) => import(path)),
+  );
+  const random = seeded(seed);
+  globalThis.counting = startCounting(connect, url, { ...options, random: () => soon * random() }, who, random);
+}
