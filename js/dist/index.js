@@ -995,7 +995,7 @@ var Connection = class {
     const outbox = this.#outbox;
     const { status } = this.state;
     const { maxQueue, r: refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
-    if (!live && (refuses || status === "closed")) refuse("disconnected", `there is no connection (${status})`);
+    if (!live && (refuses || status === "closed")) refuse("disconnected", `no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
     const number = outbox.d + 1;
@@ -1010,7 +1010,7 @@ var Connection = class {
       refuse("bad-event", String(error));
     }
     if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
-    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much is under way");
+    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much waits");
     const ms = timeoutMs ?? outbox.Z?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
     if (!volatile) this.flush();
