@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { after, before, test } from "node:test";
 import { startProxy, startTlsProxy } from "./proxy.mjs";
-import { badge, person, say, screenshot, seen, startBrowser, startChat } from "./stage.mjs";
+import { badge, keepFiles, person, say, screenshot, seen, startBrowser, startChat } from "./stage.mjs";
 
 let browser;
 before(async () => {
@@ -153,14 +153,87 @@ test("when the server stops both say so, and when it is back both are live witho
     await ann.locator("#badge-text", { hasText: "reconnecting" }).waitFor();
     await screenshot(ann, "chat-reconnecting");
     await say(ann, "into the void");
-    await ann.locator(".failed .mend").waitFor();
-    await screenshot(ann, "chat-not-sent");
+    await ann.locator(".pending .sent-state", { hasText: "will be sent" }).waitFor();
 
     await chat.start();
     for (const page of [ann, bob]) await badge(page, "live");
-    await ann.locator(".failed .mend button").first().click();
     await seen(bob, "into the void");
+    await seen(ann, "into the void");
     for (const page of [ann, bob]) assert.equal(await page.evaluate(() => window.sameDocument), true);
+  }));
+
+test("W6: three messages written with the server down survive a reload, and arrive once and in order when it is back", () =>
+  withChat(async (chat) => {
+    const texts = ["one", "two", "three"];
+    const ann = await person(browser, chat.url, "Ann");
+    const bob = await person(browser, chat.url, "Bob");
+    await say(ann, "before");
+    await seen(bob, "before");
+    await chat.stop();
+    await badge(ann, "waiting", "connecting");
+    for (const text of texts) await say(ann, text);
+    assert.deepEqual(await ann.locator(".pending .bubble").allTextContents(), texts);
+    await screenshot(ann, "chat-pending");
+
+    await keepFiles(ann.context());
+    await ann.reload();
+    await ann.waitForTimeout(500);
+    await chat.start();
+    await seen(bob, "three");
+    await seen(ann, "three");
+    for (const page of [ann, bob]) {
+      assert.deepEqual(await page.locator(".bubble").allTextContents(), ["before", ...texts]);
+      assert.equal(await page.locator(".pending, .failed").count(), 0);
+    }
+    const ticks = await ann.locator(".bubble").evaluateAll((all) => all.map((one) => getComputedStyle(one, "::after").content));
+    assert.ok(ticks.length === 4 && ticks.every((tick) => tick.includes("✓")), `${ticks}`);
+    await screenshot(ann, "chat-delivered");
+    await bob.reload();
+    await seen(bob, "three");
+    assert.deepEqual(await bob.locator(".bubble").allTextContents(), ["before", ...texts]);
+  }));
+
+test("W10: what Ann wrote and nobody got is not said by Bob, who uses her browser next, and is said when she is back", () =>
+  withChat(async (chat) => {
+    const page = await person(browser, chat.url, "Ann");
+    const zoe = await person(browser, chat.url, "Zoe");
+    await chat.stop();
+    await badge(page, "waiting", "connecting");
+    await say(page, "of Ann");
+    await page.locator(".pending").waitFor();
+    const cookies = await page.context().cookies();
+    await page.context().clearCookies();
+    await chat.start();
+    await page.goto(chat.url);
+    await page.fill("#login-name", "Bob");
+    await page.click("#login button");
+    await badge(page, "live");
+    await say(page, "of Bob");
+    await seen(zoe, "of Bob");
+    assert.deepEqual(await zoe.locator(".bubble").allTextContents(), ["of Bob"]);
+
+    await page.context().addCookies(cookies);
+    await page.reload();
+    await seen(zoe, "of Ann");
+    assert.deepEqual(await zoe.locator(".bubble").allTextContents(), ["of Bob", "of Ann"]);
+    assert.deepEqual(await zoe.locator(".message .head b").allTextContents(), ["Bob", "Ann"]);
+  }));
+
+test("what was written in a tab that is closed is said by another one", () =>
+  withChat(async (chat) => {
+    const ann = await person(browser, chat.url, "Ann");
+    const second = await ann.context().newPage();
+    await second.goto(chat.url);
+    await badge(second, "live");
+    await chat.stop();
+    await badge(second, "waiting", "connecting");
+    await say(second, "and off I go");
+    await second.locator(".pending").waitFor();
+    await second.waitForTimeout(300); // to the disk
+    await second.close();
+    await chat.start();
+    await seen(ann, "and off I go");
+    assert.equal(await ann.locator(".bubble").count(), 1);
   }));
 
 test("without a network the badge says offline, and with one again it is live without a reload", () =>

@@ -102,6 +102,16 @@ export function seen(page, text) {
   return sent.first().waitFor({ timeout: 20_000 });
 }
 
+/**
+ * From now on the page's own files are there even while the server is not. Chromium takes such a page for one of the
+ * internet, which may not open WebSockets to this machine: it polls.
+ */
+export async function keepFiles(context) {
+  const files = path.join(root, "examples/chat/page/dist");
+  for (const [at, name] of [["/", "index.html"], ["/chat.js"], ["/chat.css"], ["/icon.svg"]])
+    await context.route((url) => url.pathname === at, (route) => route.fulfill({ path: path.join(files, name ?? at) }));
+}
+
 export async function screenshot(page, name) {
   const folder = path.join(target, "screenshots");
   await mkdir(folder, { recursive: true });

@@ -382,7 +382,7 @@ var PersistentOutbox = class extends Outbox {
     this.name = claim.name;
     this.#store?.remember(claim.name);
     this.sent = claim.sent;
-    this.k = claim.E * 2 ** 20;
+    this.k = claim.E;
     const restored = claim.items.flatMap((kept) => this.#restore(kept) ?? []);
     if (restored.length < claim.items.length) this.#report("discarded damaged items of the outbox");
     this.d = claim.E - 1;

@@ -225,8 +225,8 @@ class PersistentOutbox extends Outbox {
     this.name = claim.name;
     this.#store?.remember(claim.name);
     this.sent = claim.sent;
-    // Above all that pages before this one said, however often they did: each of them had a smaller first number.
-    this.attempts = claim.first * 2 ** 20;
+    // Above all that pages before this one said: the first number of each is a million above that of the one before.
+    this.attempts = claim.first;
     const restored = claim.items.flatMap((kept) => this.#restore(kept) ?? []);
     if (restored.length < claim.items.length) this.#report("discarded damaged items of the outbox");
     this.last = claim.first - 1;

@@ -5,24 +5,27 @@ import type { Person } from "./wire.js";
 const entrance = byId("entrance", HTMLElement);
 
 /** Resolves when there is somebody: at once when the cookie says so, else when they have said a name or a code. */
-export async function whoIsIt(): Promise<void> {
-  if (await remembered()) return;
+export async function whoIsIt(): Promise<Person> {
+  const known = await remembered();
+  if (known) return known;
   entrance.hidden = false;
   byId("login-name", HTMLInputElement).focus();
-  await new Promise<void>((entered) => {
+  const person = await new Promise<Person>((entered) => {
     submit("login", "login-name", "login-problem", (name) => post("/api/login", { name }), entered);
     submit("join", "join-code", "join-problem", (code) => post("/api/join", { code }), entered);
   });
   entrance.hidden = true;
+  return person;
 }
 
 /** While the server is away it is not known who somebody is: asked again until it is there. */
-async function remembered(): Promise<boolean> {
+async function remembered(): Promise<Person | undefined> {
   for (;;) {
     try {
       const answer = await fetch("/api/me");
-      if (answer.status === 401) return false;
-      if (answer.ok) return true;
+      if (answer.status === 401) return undefined;
+      const said: unknown = answer.ok && (await answer.json());
+      if (isPerson(said)) return said;
     } catch {
       // Not there; see below.
     }
@@ -38,16 +41,16 @@ function submit(
   form: string,
   input: string,
   problem: string,
-  ask: (text: string) => Promise<unknown>,
-  done: () => void,
+  ask: (text: string) => Promise<Person | undefined>,
+  done: (person: Person) => void,
 ): void {
   const said = byId(problem, HTMLElement);
   byId(form, HTMLFormElement).addEventListener("submit", async (event) => {
     event.preventDefault();
     said.textContent = "";
     try {
-      await ask(byId(input, HTMLInputElement).value);
-      done();
+      const person = await ask(byId(input, HTMLInputElement).value);
+      if (person) done(person);
     } catch (error) {
       said.textContent = error instanceof Error ? error.message : "that did not work";
     }

@@ -1,5 +1,6 @@
 /** The chat's page: ties what is known (model) to what is seen, and both to the channel. */
-import { type Client, connect, json, RequestError } from "../../../../js/src/index.js";
+import { type Client, connect, type Delivery, json, RequestError } from "../../../../js/src/index.js";
+import { persistent } from "../../../../js/src/persistent.js";
 import { showState } from "./badge.js";
 import { compose, composer } from "./composer.js";
 import { byId } from "./dom.js";
@@ -7,7 +8,7 @@ import { logOut, whoIsIt } from "./entrance.js";
 import { appended, atEnd, hintNewer, type Keep, showMessages, showTyping, toEnd } from "./messages.js";
 import { Model, type Pending, type RoomState } from "./model.js";
 import { showMe, showOnline, showRooms } from "./sidebar.js";
-import type { ClientEvents, Mark, Message, ServerEvents } from "./wire.js";
+import type { ClientEvents, Draft, Mark, Message, ServerEvents } from "./wire.js";
 
 /** Somebody who typed counts as typing for this long. */
 const TYPING_MS = 4000;
@@ -26,9 +27,12 @@ let loadingEarlier = false;
 const marked = new Map<number, number>();
 
 const actions = {
-  retry: (pending: Pending) => void deliver(pending),
+  retry: (pending: Pending) => {
+    discard(pending);
+    deliver(pending);
+  },
   discard: (pending: Pending) => {
-    model.pending = model.pending.filter((one) => one !== pending);
+    discard(pending);
     render("place");
   },
 };
@@ -39,7 +43,7 @@ function current(): RoomState | undefined {
 
 function render(keep: Keep): void {
   const room = current();
-  if (room) showMessages(model, room, divider, keep, actions);
+  if (room) showMessages(model, room, divider, keep, actions, channel.state.status);
 }
 
 function lists(): void {
@@ -122,29 +126,51 @@ async function enter(): Promise<void> {
     }
     lists();
     markRead();
-    for (const pending of model.pending.filter((one) => one.failed === undefined)) void deliver(pending);
   } catch (error) {
     complain(error);
   }
 }
 
 function say(text: string): void {
-  const pending: Pending = { key: crypto.randomUUID(), room: model.current, text, at: Date.now() };
-  model.pending.push(pending);
-  void deliver(pending);
+  deliver({ key: crypto.randomUUID(), room: model.current, text });
 }
 
-/** A message has one key however often it is tried, and the server takes each key once: trying again is safe. */
-async function deliver(pending: Pending): Promise<void> {
-  delete pending.failed;
+/**
+ * The outbox sees to it that it arrives, if this page is gone by then, by another. A message has one key however often it is
+ * tried, and the server takes each key once, so trying again by hand is safe too.
+ */
+function deliver({ room, text, key }: Draft): void {
+  void follow({ room, text, key }, channel.request("chat/say", { room, text, key }));
+}
+
+/** What an earlier page left in the outbox. */
+function goOn(restored: readonly Delivery[]): void {
+  for (const { id, data, settled } of restored) {
+    const reply = settled.then(({ error, reply }) => {
+      if (error) throw error;
+      return reply as Message;
+    });
+    if (id === "chat/say") void follow(data as Draft, reply);
+  }
+}
+
+async function follow(draft: Draft, reply: Promise<Message>): Promise<void> {
+  const pending: Pending = { ...draft };
+  model.pending.push(pending);
   render("end");
   try {
-    const { room, text, key } = pending;
-    said(await channel.request("chat/say", { room, text, key }));
+    const message = await reply;
+    // Its room may not be known yet, and then comes with it.
+    discard(pending);
+    said(message);
   } catch (error) {
     pending.failed = words(error);
     render("place");
   }
+}
+
+function discard(pending: Pending): void {
+  model.pending = model.pending.filter((one) => one !== pending);
 }
 
 function said(message: Message): void {
@@ -228,6 +254,7 @@ function listen(): void {
   channel.onGap(() => void enter());
   channel.onState((now, before) => {
     showState(now);
+    render("place");
     if (now.status === "open" && before.status !== "open") void enter();
     // Logged out, here or in another tab.
     if (now.status === "closed" && now.reason === "refused") location.reload();
@@ -308,9 +335,12 @@ function settings(): void {
   });
 }
 
-await whoIsIt();
+const me = await whoIsIt();
 byId("chat", HTMLElement).hidden = false;
-channel = connect<ServerEvents, ClientEvents>("/chsk", { codec: json() });
+channel = connect<ServerEvents, ClientEvents>("/chsk", {
+  codec: json(),
+  outbox: persistent({ user: String(me.id), keep: (id) => id === "chat/say", onRestored: goOn }),
+});
 listen();
 controls();
 showState(channel.state);

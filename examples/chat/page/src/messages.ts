@@ -1,5 +1,6 @@
 /** The messages of one room. */
 import { byId, element, face } from "./dom.js";
+import type { State } from "../../../../js/src/index.js";
 import type { Model, Pending, RoomState } from "./model.js";
 import type { Message } from "./wire.js";
 
@@ -31,10 +32,18 @@ export function toEnd(): void {
 /** Where the view goes after messages were added. */
 export type Keep = "end" | "place";
 
-export function showMessages(model: Model, room: RoomState, divider: number, keep: Keep, actions: Actions): void {
+export function showMessages(
+  model: Model,
+  room: RoomState,
+  divider: number,
+  keep: Keep,
+  actions: Actions,
+  status: State["status"],
+): void {
   const wasAtEnd = atEnd();
   const fromEnd = scroll.scrollHeight - scroll.scrollTop;
-  arrange(rows(model, room, divider, actions));
+  const progress = status === "open" ? "sending…" : "will be sent when there is a connection";
+  arrange(rows(model, room, divider, actions, progress));
   if (keep === "end" || wasAtEnd) toEnd();
   // Earlier messages came in above: what was in sight stays there.
   else scroll.scrollTop = scroll.scrollHeight - fromEnd;
@@ -74,7 +83,7 @@ function arrange(wanted: readonly Row[]): void {
   shown = next;
 }
 
-function rows(model: Model, room: RoomState, divider: number, actions: Actions): Row[] {
+function rows(model: Model, room: RoomState, divider: number, actions: Actions, progress: string): Row[] {
   const pending = model.pending.filter((one) => one.room === room.id);
   const at = `room ${room.id}`;
   if (!room.loaded) return [{ key: `${at} loading`, make: () => element("p", "empty", "loading…") }];
@@ -98,7 +107,8 @@ function rows(model: Model, room: RoomState, divider: number, actions: Actions):
     before = message;
   }
   for (const one of pending) {
-    made.push({ key: `${one.key} ${one.failed ?? ""}`, make: () => waiting(model, one, actions) });
+    const state = one.failed === undefined ? progress : `Not sent: ${one.failed}`;
+    made.push({ key: `${one.key} ${state}`, make: () => waiting(model, one, state, actions) });
   }
   return made;
 }
@@ -141,8 +151,8 @@ function linked(text: string): (Node | string)[] {
   });
 }
 
-function waiting(model: Model, pending: Pending, actions: Actions): HTMLElement {
-  const status = element("span", "sent-state", pending.failed ? `Not sent: ${pending.failed}` : "sending…");
+function waiting(model: Model, pending: Pending, state: string, actions: Actions): HTMLElement {
+  const status = element("span", "sent-state", state);
   const made = element("article", `message begins mine ${pending.failed ? "failed" : "pending"}`);
   const head = element("div", "head", element("b", "", model.me.name), status);
   made.append(face(model.me), head, element("div", "bubble", pending.text));

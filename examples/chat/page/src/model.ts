@@ -1,12 +1,8 @@
 /** What the page knows, without a word about how it looks. */
-import type { Everybody, History, Listed, Mark, Message, Person, Room, Welcome } from "./wire.js";
+import type { Draft, Everybody, History, Listed, Mark, Message, Person, Room, Welcome } from "./wire.js";
 
 /** A message on its way, or one that did not get there. */
-export interface Pending {
-  key: string;
-  room: number;
-  text: string;
-  at: number;
+export interface Pending extends Draft {
   /** Why it was not sent; `undefined` while it is on its way. */
   failed?: string;
 }

@@ -26,6 +26,13 @@ export interface Message {
   key: string;
 }
 
+/** A message before the server has it. */
+export interface Draft {
+  room: number;
+  text: string;
+  key: string;
+}
+
 export interface Everybody {
   people: Person[];
   count: number;
@@ -60,7 +67,7 @@ export type ServerEvents = {
 
 export type ClientEvents = {
   "chat/enter": { data: null; reply: Welcome };
-  "chat/say": { data: { room: number; text: string; key: string }; reply: Message };
+  "chat/say": { data: Draft; reply: Message };
   "chat/history": { data: { room: number; before?: number; after?: number }; reply: History };
   "chat/rooms": { data: null; reply: Listed[] };
   "chat/open-room": { data: string; reply: Room };
