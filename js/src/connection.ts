@@ -486,8 +486,7 @@ export class Connection implements Host {
     const outbox = this.#outbox;
     const { status } = this.state;
     const { maxQueue, refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
-    if (!live && (refuses || status === "closed"))
-      refuse("disconnected", `no connection (${status})`);
+    if (!live && (refuses || status === "closed")) refuse("disconnected", `no connection (${status})`);
     if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
     if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
     const number = outbox.last + 1;
@@ -498,8 +497,7 @@ export class Connection implements Host {
       refuse("bad-event", String(error));
     }
     if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
-    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH)
-      refuse("queue-full", "too much waits");
+    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much waits");
     const ms =
       timeoutMs ?? outbox.keepsFor?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
