@@ -1,17 +1,21 @@
 //! axum's own `ws` with tokio's broadcast channel. Two things make it several times faster than its examples: a read
 //! buffer of 4 KiB, because the default of 128 KiB is cleared at every poll, and one flush for all that is ready.
 
+// The file and not the crate, so that no change of Tsugi builds the peers anew.
+#[path = "../../../src/lib.rs"]
+mod common;
+
 use axum::Router;
 use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::extract::{Query, State};
 use axum::response::Response;
 use axum::routing::any;
 use axum::serve::ListenerExt;
+use common::Error;
 use futures_util::{FutureExt, SinkExt, StreamExt};
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{broadcast, mpsc};
-use tsugi_benches::Error;
 
 type Users = HashMap<String, mpsc::UnboundedSender<Utf8Bytes>>;
 
@@ -86,6 +90,6 @@ async fn route(socket: &mut WebSocket, everybody: &Everybody, text: Utf8Bytes) -
 async fn main() -> std::io::Result<()> {
     let everybody = Everybody { all: broadcast::Sender::new(1024), users: Arc::default() };
     let app = Router::new().route("/ws", any(upgrade)).with_state(everybody);
-    let listener = tsugi_benches::listen().await?.tap_io(|stream| drop(stream.set_nodelay(true)));
+    let listener = common::listen().await?.tap_io(|stream| drop(stream.set_nodelay(true)));
     axum::serve(listener, app).await
 }

@@ -1,6 +1,10 @@
 //! socketioxide with handlers as its documentation has them. Its read buffer is 4 KiB by default, so nothing is set but
 //! how much may wait for one client: a burst must fit.
 
+// The file and not the crate, so that no change of Tsugi builds the peers anew.
+#[path = "../../../src/lib.rs"]
+mod common;
+
 use axum::Router;
 use axum::serve::ListenerExt;
 use socketioxide::SocketIo;
@@ -20,10 +24,10 @@ async fn connected(socket: SocketRef) {
 }
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), common::Error> {
     let (layer, io) = SocketIo::builder().max_buffer_size(1024).build_layer();
     io.ns("/", connected);
     let app = Router::new().layer(layer);
-    let listener = tsugi_benches::listen().await?.tap_io(|stream| drop(stream.set_nodelay(true)));
-    axum::serve(listener, app).await
+    let listener = common::listen().await?.tap_io(|stream| drop(stream.set_nodelay(true)));
+    Ok(axum::serve(listener, app).await?)
 }
