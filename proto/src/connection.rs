@@ -93,6 +93,16 @@ pub enum Page {
     Hidden,
 }
 
+/// Whether a driver's WebSocket takes more.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Flow {
+    /// It does.
+    #[default]
+    Free,
+    /// It holds as much as it should: what is sent stays in the outbox, where it can be taken back.
+    Full,
+}
+
 /// Where random numbers come from.
 struct Dice(Box<dyn FnMut() -> f64 + Send>);
 
@@ -133,6 +143,7 @@ pub struct Connection {
     climb_at: Option<Instant>,
     offline: bool,
     hidden: bool,
+    flow: Flow,
 }
 
 impl Connection {
@@ -161,6 +172,7 @@ impl Connection {
             climb_at: None,
             offline: false,
             hidden: false,
+            flow: Flow::Free,
         }
     }
 
@@ -176,6 +188,12 @@ impl Connection {
     #[must_use]
     pub fn pending(&self) -> usize {
         self.outbox.len()
+    }
+
+    /// Whether an event or a request still waits and no server can have it: [`Connection::cancel`] would be in time.
+    #[must_use]
+    pub fn is_unsent(&self, item: ItemId) -> bool {
+        self.outbox.is_unsent(item)
     }
 
     // Commands.
@@ -214,7 +232,7 @@ impl Connection {
     pub fn send_volatile(&mut self, now: Instant, event: &Event) -> Result<(), SendError> {
         let message = self.message_of(event, &Value::Nil)?;
         match self.live.as_mut().map(|live| &mut live.link) {
-            Some(Link::WebSocket(websocket)) if self.desk.transmits() < PACE => {
+            Some(Link::WebSocket(websocket)) if self.flow == Flow::Free && self.desk.transmits() < PACE => {
                 self.desk.put(Output::Transmit { path: websocket.path, message });
                 Ok(())
             }
@@ -311,6 +329,12 @@ impl Connection {
         }
     }
 
+    /// Says whether the WebSocket takes more of what is sent. A driver that cannot hold outputs back uses it instead of
+    /// leaving them where they are.
+    pub fn set_flow(&mut self, flow: Flow) {
+        self.flow = flow;
+    }
+
     // What came in.
 
     /// A message arrived on a WebSocket.
@@ -327,6 +351,23 @@ impl Connection {
     pub fn handle_closed(&mut self, now: Instant, path: Path, close: Option<Close>) {
         if path.transport() == Transport::WebSocket {
             self.lost(now, path, Loss::of_close(close));
+        }
+    }
+
+    /// A WebSocket's upgrade was answered with another status than 101. Where polling is possible a poll decides what that
+    /// means, since the answer may be a proxy's; where it is not, this answer does.
+    pub fn handle_refused(
+        &mut self,
+        now: Instant,
+        path: Path,
+        status: u16,
+        body: &[u8],
+        retry_after: Option<Duration>,
+    ) {
+        let polls = self.paths.allows(Transport::Poll);
+        let loss = if polls { Loss::of_close(None) } else { Loss::of_status(status, body, retry_after) };
+        if path.transport() == Transport::WebSocket {
+            self.lost(now, path, loss);
         }
     }
 

@@ -7,7 +7,7 @@ use super::output::Output;
 use super::poll::Poll;
 use super::reply::RequestError;
 use super::state::State;
-use super::{Connection, PACE, SendError};
+use super::{Connection, Flow, PACE, SendError};
 use crate::event::Event;
 use crate::message::Message;
 use crate::time::Instant;
@@ -72,7 +72,8 @@ impl Connection {
 
     /// A driver that cannot write leaves outputs where they are, and is given no more then.
     pub(super) fn pump_websocket(&mut self) {
-        while self.desk.transmits() < PACE
+        while self.flow == Flow::Free
+            && self.desk.transmits() < PACE
             && let Some(Carrier { link: Link::WebSocket(websocket), .. }) = &self.live
         {
             let path = websocket.path;

@@ -1,0 +1,65 @@
+//! One enum for each question a caller asks.
+
+use thiserror::Error;
+use tsugi_proto::connection::{BadClientId, Loss, RequestError as Unanswered, SendError as Unsent};
+use tsugi_proto::event::EventError;
+use tsugi_proto::value::ValueError;
+
+/// Why no client could be made. All but `Random` and `Roots` are mistakes of the caller.
+#[derive(Debug, Error)]
+pub enum ConnectError {
+    /// Not an absolute `http`, `https`, `ws` or `wss` URL, or one with a password in it.
+    #[error("not a URL to connect to: {0:?}; write it like https://chat.example/chsk")]
+    Url(String),
+    /// A header's name or value holds what it may not.
+    #[error("the header {0:?} cannot be sent")]
+    Header(String),
+    /// See [`ClientBuilder::client_id`](crate::ClientBuilder::client_id).
+    #[error(transparent)]
+    ClientId(#[from] BadClientId),
+    /// There is no default without the feature `json`; name a codec.
+    #[error("no codec: name one, or switch the feature json on")]
+    NoCodec,
+    /// The URL is https, and neither `webpki-roots` nor `native-roots` is on.
+    #[error("no TLS: switch the feature webpki-roots or native-roots on")]
+    NoTls,
+    /// The operating system has no roots of trust to read.
+    #[error("no roots of trust: {0}")]
+    Roots(std::io::Error),
+    /// The operating system has no random numbers.
+    #[error("no random numbers: {0}")]
+    Random(#[from] getrandom::Error),
+    /// A client lives in a tokio runtime, and there is none here.
+    #[error("there is no tokio runtime here: {0}")]
+    Runtime(#[from] tokio::runtime::TryCurrentError),
+}
+
+/// Why an event was not taken. Nothing of it was sent.
+#[derive(Debug, Error)]
+pub enum SendError {
+    /// The id is none, or the data has no form on the wire. A mistake of the caller.
+    #[error(transparent)]
+    Event(#[from] EventError),
+    /// There is no connection, or no room.
+    #[error(transparent)]
+    Unsent(#[from] Unsent),
+}
+
+/// Why a request has no reply, or none that is of use.
+#[derive(Debug, Error)]
+pub enum RequestError {
+    /// It was not taken. Nothing of it was sent.
+    #[error(transparent)]
+    Send(#[from] SendError),
+    /// The server answered that it failed, or no reply came.
+    #[error(transparent)]
+    Unanswered(#[from] Unanswered),
+    /// The reply is not what the program wants.
+    #[error("an unexpected reply: {0}")]
+    Reply(#[from] ValueError),
+}
+
+/// The connection ended for good: nothing more is tried until [`Client::reconnect`](crate::Client::reconnect).
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[error("the connection ended: {:?}{}", .0.reason, .0.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
+pub struct Ended(pub Loss);

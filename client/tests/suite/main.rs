@@ -1,0 +1,11 @@
+//! The client against real servers, on real sockets.
+#![allow(missing_docs, clippy::unwrap_used)]
+
+mod delivery;
+mod hostile;
+mod leaks;
+mod paths;
+mod restart;
+mod sente;
+mod support;
+mod who;
