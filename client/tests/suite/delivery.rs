@@ -53,9 +53,9 @@ async fn events_and_replies_go_over_long_poll_in_edn() {
 
 #[tokio::test]
 async fn a_message_of_many_reads_and_writes_arrives_whole() {
-    let server = builder().limits(tsugi::Limits::default().max_message(4 << 20)).build().unwrap();
+    let server = builder().limits(tsugi::Limits::default().max_message(1 << 20)).build().unwrap();
     let url = serve_events(&server).await;
-    let text = "0123456789abcdef".repeat(1 << 16);
+    let text = "0123456789abcdef".repeat(1 << 14);
     for paths in [Paths::WebSocket, Paths::Poll] {
         let client = ada().transports(paths).connect(&url).unwrap();
         assert_eq!(in_time(client.request::<String>("test/echo", &text)).await.unwrap(), text);

@@ -35,6 +35,9 @@ async fn answer_one(mut stream: TcpStream, answer: Vec<u8>, upgrades: bool) -> s
         stream.write_all(upgrade.as_bytes()).await?;
     }
     stream.write_all(&answer).await?;
+    if !upgrades {
+        return stream.shutdown().await;
+    }
     // Until the client has had enough.
     let mut rest = [0; 256];
     while stream.read(&mut rest).await? > 0 {}
@@ -68,9 +71,10 @@ async fn a_message_without_end_is_cut_off() {
 
 #[tokio::test]
 async fn a_redirect_is_not_followed_and_a_busy_server_is_left_alone_for_as_long_as_it_says() {
-    let redirect = "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nContent-Length: 0\r\n\r\n";
+    let redirect =
+        "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.1:1/\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     assert_eq!(loss(redirect, false, Paths::Both).await.status, Some(302));
-    let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+    let busy = "HTTP/1.1 503 Busy\r\nRetry-After: 7\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
     for paths in [Paths::Both, Paths::WebSocket] {
         let loss = loss(busy, false, paths).await;
         assert_eq!((loss.reason, loss.retry_after), (Reason::Busy, Some(std::time::Duration::from_secs(7))));
@@ -85,7 +89,13 @@ async fn an_upgrade_that_is_none_is_no_websocket() {
 
 #[tokio::test]
 async fn a_server_without_tls_behind_an_https_url_is_a_failed_network() {
-    let url = answers(b"HTTP/1.1 400 Bad\r\n\r\n".to_vec(), false).await.replace("http:", "https:");
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("https://{}/chsk", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((mut stream, _)) = listener.accept().await {
+            let _ = stream.write_all(b"HTTP/1.1 400 Bad\r\n\r\n").await;
+        }
+    });
     let client = Client::connect(&url).unwrap();
     let state = in_time(until(&client, |state| matches!(state, State::Waiting { .. }))).await;
     assert!(matches!(state, State::Waiting { loss, .. } if loss.reason == Reason::Network));

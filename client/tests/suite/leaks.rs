@@ -10,7 +10,7 @@ fn files() -> usize {
 }
 
 async fn cycles(paths: Paths, count: usize) {
-    let server = builder().build().unwrap();
+    let server = builder().limits(tsugi::Limits::default().max_sessions_per_user(2_000)).build().unwrap();
     let url = serve_events(&server).await;
     let once = async |url: &str| {
         let client = ada().transports(paths).connect(url).unwrap();

@@ -277,6 +277,10 @@ impl Connection {
             }
             Err(loss) => return self.fail(now, path, loss),
         };
+        // Sente's answer is the last that is heard of an event.
+        if kind == Kind::Post && self.desk.terms.session.is_none() {
+            items.iter().for_each(|item| self.settle(*item, Ok(Value::Nil)));
+        }
         self.take_answer(now, path, kind, packets);
         self.hand_over(now);
     }

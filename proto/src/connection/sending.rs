@@ -77,8 +77,12 @@ impl Connection {
             && let Some(Carrier { link: Link::WebSocket(websocket), .. }) = &self.live
         {
             let path = websocket.path;
-            let Some((_, message, _)) = self.take_item(usize::MAX) else { return };
+            let Some((id, message, wants)) = self.take_item(usize::MAX) else { return };
             self.desk.put(Output::Transmit { path, message });
+            // Sente says nothing of events: that it was given to the connection is all that will ever be known.
+            if self.desk.terms.session.is_none() && wants == Wants::Nothing {
+                self.settle(id, Ok(Value::Nil));
+            }
         }
     }
 
