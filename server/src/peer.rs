@@ -1,18 +1,21 @@
 //! A session that speaks events: it decodes what comes in and hands one event after another to the router.
 
 use crate::config::Wire;
+mod mailbox;
+
 use crate::core::Core;
 use crate::event;
 use crate::handler::{Call, Concurrency, Context};
-use crate::hello::{Hello, count};
+use crate::hello::Hello;
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Protocol, keyword};
-use crate::outbox::{Counts, Key, Outbox, Taken};
+use crate::outbox::Taken;
 use crate::reply::{Failure, Gone, Responder};
 use crate::service::guard::same_token;
 use crate::session::{Cell, Farewell, Owner, with};
 use crate::users::Edge;
 use bytes::Bytes;
+use mailbox::Mailbox;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -24,7 +27,7 @@ use tokio::sync::Semaphore;
 use tsugi_proto::codec::{DecodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
-use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
+use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
 
 /// The event-level view of one session.
 pub(crate) struct Peer {
@@ -68,16 +71,6 @@ struct Work {
     outbox: Mailbox,
     /// Events of routes that allow several at once. Empty, and without memory, for all others.
     running_of: HashMap<EventId, Arc<Semaphore>>,
-}
-
-/// What is known of the client's outbox. Most clients never send anything, so it is made for the first item.
-#[derive(Default)]
-enum Mailbox {
-    #[default]
-    None,
-    /// Its name, and up to where the client had sent it before.
-    Named([u8; 16], u64),
-    Carried(Arc<Outbox>),
 }
 
 /// Something to handle that did not come through the session's carrier.
@@ -459,17 +452,6 @@ impl Peer {
         Some(Responder::new(id_of(received), Box::new(move |reply| peer.reply(&slot, reply))))
     }
 
-    /// Answers an item of the outbox, in whatever session the client has by then.
-    fn responder_for_item(self: &Arc<Self>, received: &Received, taken: &Arc<Taken>) -> Responder {
-        let (peer, taken, slot) = (Arc::clone(self), Arc::clone(taken), received.slot().clone());
-        let answer = move |reply| {
-            let message = peer.encode_reply(&slot, reply)?;
-            taken.outbox.answer(taken.number, Frame::message(&message));
-            Ok(())
-        };
-        Responder::new(id_of(received), Box::new(answer))
-    }
-
     fn reply(self: &Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone> {
         let message = self.encode_reply(slot, reply)?;
         self.send(self.kit().item(&message)).map_err(|_| Gone)
@@ -483,87 +465,6 @@ impl Peer {
             codec.encode(&Failure::new(Failure::FAILED, "the reply could not be written").to_value(), slot)
         });
         message.map_err(|_| Gone)
-    }
-
-    // The client's outbox.
-
-    /// The client names its outbox, in hello. How far the server is with it; nothing is known of a new one.
-    pub(crate) fn bring_outbox(self: &Arc<Self>, name: [u8; 16], sent: u64) -> Counts {
-        let key = self.outbox_key(name);
-        let known = self.core.outboxes.find(&key);
-        let outbox = known.map(|_| self.core.outboxes.carry(key.clone(), sent, self));
-        let counts = outbox.as_ref().map(|outbox| outbox.counts()).unwrap_or_default();
-        let mailbox = outbox.map_or(Mailbox::Named(name, sent), Mailbox::Carried);
-        let before = std::mem::replace(&mut self.work.lock().outbox, mailbox);
-        if let Mailbox::Carried(before) = before
-            && before.key != key
-        {
-            self.core.outboxes.leave(&before, self, &self.core);
-        }
-        counts
-    }
-
-    /// Sends what sessions of before could not deliver.
-    pub(crate) fn send_kept_replies(&self) {
-        if let Some(outbox) = self.outbox() {
-            outbox.flush();
-        }
-    }
-
-    fn outbox(&self) -> Option<Arc<Outbox>> {
-        let work = self.work.lock();
-        if let Mailbox::Carried(outbox) = &work.outbox { Some(Arc::clone(outbox)) } else { None }
-    }
-
-    fn outbox_key(&self, name: [u8; 16]) -> Key {
-        Key { user: self.user().cloned(), name, kit: self.kit_index() }
-    }
-
-    /// The item that came, if the client numbers what it sends: its slot is the number, negative when it wants no reply.
-    fn item_in(self: &Arc<Self>, received: &Received) -> Option<(Arc<Outbox>, u64, bool)> {
-        let Value::Integer(slot) = *received.slot() else { return None };
-        if slot == 0 {
-            return None;
-        }
-        let named = match &self.work.lock().outbox {
-            Mailbox::None => return None,
-            Mailbox::Carried(outbox) => return Some((Arc::clone(outbox), slot.unsigned_abs(), slot > 0)),
-            Mailbox::Named(name, sent) => (*name, *sent),
-        };
-        let outbox = self.core.outboxes.carry(self.outbox_key(named.0), named.1, self);
-        outbox.is_news(self.work.lock().attempt);
-        self.work.lock().outbox = Mailbox::Carried(Arc::clone(&outbox));
-        Some((outbox, slot.unsigned_abs(), slot > 0))
-    }
-
-    pub(crate) fn reply_to_item(self: &Arc<Self>, reply: Item) -> Result<(), SendError> {
-        self.send(reply)
-    }
-
-    /// Tells the client what it may forget, unless replies do that.
-    fn tell_handled(self: &Arc<Self>) {
-        let Some(handled) = self.outbox().and_then(|outbox| outbox.news()) else { return };
-        let payload = Value::Vector(vec![keyword("chsk/handled"), count(handled)]);
-        if let Ok(message) = self.kit().codec.encode(&payload, &Value::Nil) {
-            let _ = self.send(Item::Control(Frame::message(&message)));
-        }
-    }
-
-    /// The session is over, and the client may lack these.
-    fn give_back(&self, replies: Vec<(u64, Frame)>) {
-        if let Some(outbox) = self.outbox() {
-            outbox.keep(replies);
-        }
-    }
-
-    fn leave_outbox(self: &Arc<Self>) {
-        let outbox = match std::mem::take(&mut self.work.lock().outbox) {
-            Mailbox::Carried(outbox) => outbox,
-            Mailbox::None | Mailbox::Named(..) => return,
-        };
-        self.core.outboxes.leave(&outbox, self, &self.core);
-        // A session that took it over meanwhile delivers what this one could not.
-        outbox.flush();
     }
 
     fn go_online(self: &Arc<Self>, transport: Transport) {
