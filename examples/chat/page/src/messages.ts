@@ -86,7 +86,11 @@ function arrange(wanted: readonly Row[]): void {
 function rows(model: Model, room: RoomState, divider: number, actions: Actions, progress: string): Row[] {
   const pending = model.pending.filter((one) => one.room === room.id);
   const at = `room ${room.id}`;
-  if (!room.loaded) return [{ key: `${at} loading`, make: () => element("p", "empty", "loading…") }];
+  const unsent = pending.map((one) => {
+    const state = one.failed === undefined ? progress : `Not sent: ${one.failed}`;
+    return { key: `${one.key} ${state}`, make: () => waiting(model, one, state, actions) };
+  });
+  if (!room.loaded) return [{ key: `${at} loading`, make: () => element("p", "empty", "loading…") }, ...unsent];
   if (!room.messages.length && !pending.length) return [{ key: `${at} empty`, make: () => nothingYet(room) }];
   const made: Row[] = [];
   if (!room.more) {
@@ -106,11 +110,7 @@ function rows(model: Model, room: RoomState, divider: number, actions: Actions, 
     made.push({ key: `${message.id} ${place} ${message.by.name}`, make: () => said(model, message, place) });
     before = message;
   }
-  for (const one of pending) {
-    const state = one.failed === undefined ? progress : `Not sent: ${one.failed}`;
-    made.push({ key: `${one.key} ${state}`, make: () => waiting(model, one, state, actions) });
-  }
-  return made;
+  return [...made, ...unsent];
 }
 
 function nothingYet(room: RoomState): HTMLElement {
