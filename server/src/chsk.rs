@@ -206,7 +206,7 @@ impl Chsk {
         let resumed = with(&owner, |session, now| session.resume(now, profile, received, |_| None));
         let (carrier, resumed) = resumed.map_err(|error| {
             tracing::warn!(target: "tsugi", client = %peer.client(), %error, "the client counts differently");
-            no_such_session()
+            self.no_such_session()
         })?;
         let hold = Hold { owner, carrier };
         if let Some(gap) = overflow(&resumed) {
@@ -255,7 +255,7 @@ impl Chsk {
                     session.plan(received)
                 })
             });
-            let resumed = resumed.transpose().map_err(|_| no_such_session())?;
+            let resumed = resumed.transpose().map_err(|_| self.no_such_session())?;
             met.tell(resumed.as_ref());
             met.peer.send_kept_replies();
             return Ok(self.respond(asked, &self.welcome(asked, &met, resumed.as_ref())?));
@@ -269,8 +269,23 @@ impl Chsk {
     /// The session that the request names and may use. Anything else is the same 409: nobody learns which it was.
     fn tsugi_peer(&self, asked: &Asked) -> Result<Arc<Peer>, Refusal> {
         let named = asked.request().header(SESSION_HEADER).and_then(|text| SessionId::parse(text).ok());
-        let peer = named.and_then(|id| self.core.hub.session(&id)).filter(|peer| asked.owns(peer));
-        peer.ok_or_else(no_such_session)
+        self.own_session(asked, named).ok_or_else(|| self.no_such_session())
+    }
+
+    /// The session of this name, if it is the client's own.
+    fn own_session(&self, asked: &Asked, named: Option<SessionId>) -> Option<Arc<Peer>> {
+        let peer = self.core.hub.session(&named?)?;
+        if !asked.owns(&peer) {
+            self.core.counters.resumes_foreign.add(1);
+            tracing::warn!(target: "tsugi", client = %peer.client(), "somebody else named this client's session");
+            return None;
+        }
+        Some(peer)
+    }
+
+    fn no_such_session(&self) -> Refusal {
+        self.core.counters.resumes_refused.add(1);
+        Refusal::new(StatusCode::CONFLICT, "No such session: shake hands again")
     }
 
     /// Whom hello is from: the client's session if it still lives, else a new one.
@@ -298,8 +313,7 @@ impl Chsk {
 
     fn find_or_begin(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
         let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
-        let living = named.and_then(|id| self.core.hub.session(&id));
-        let living = living.filter(|peer| asked.owns(peer) && !peer.is_closed());
+        let living = self.own_session(asked, named).filter(|peer| !peer.is_closed());
         let lost = match (living, hello.received) {
             (Some(peer), None) => {
                 return Ok(Met { peer, outcome: "resumed", received: None, lost: None, outbox: None });
@@ -316,6 +330,9 @@ impl Chsk {
             },
             (None, _) => named.map(|id| if id.epoch() == self.core.epoch { "expired" } else { "restarted" }),
         };
+        if hello.session.is_some() {
+            self.core.counters.resumes_refused.add(1);
+        }
         let peer = self.core.begin(Protocol::Tsugi, asked.kit, asked.who(&self.core)?)?;
         let lost = hello.received.and_then(|received| Some((received + 1, lost?)));
         Ok(Met { peer, outcome: "new", received: hello.received.map(|_| 0), lost, outbox: None })
@@ -382,10 +399,6 @@ impl Met {
 /// What a session that lives no longer has for its client.
 fn overflow(resumed: &Resumed) -> Option<Value> {
     resumed.gap.as_ref().map(|missing| gap(missing.from, Some(missing.to), "overflow"))
-}
-
-fn no_such_session() -> Refusal {
-    Refusal::new(StatusCode::CONFLICT, "No such session: shake hands again")
 }
 
 /// Makes a carrier the session's own, until the returned hold is dropped.

@@ -39,6 +39,12 @@ pub struct Metrics {
     pub reserved: u64,
     /// Items of outboxes that came again and were not handled again.
     pub duplicates: u64,
+    /// Sessions that clients named and were not given: gone, of an earlier start, made up, counted differently, or another's.
+    /// They got a new one, or a 409. Some are usual after long absences and restarts.
+    pub resumes_refused: u64,
+    /// Those of them that live and are another's. Never usual: somebody has a secret that is not theirs, or a user changed
+    /// under a page that stayed.
+    pub resumes_foreign: u64,
 }
 
 /// Counts up. Each is touched once for a whole push or message, so that they cost nothing beside the work they count.
@@ -53,6 +59,8 @@ pub(crate) struct Counters {
     pub(crate) undecodable: Counter,
     pub(crate) reserved: Counter,
     pub(crate) duplicates: Counter,
+    pub(crate) resumes_refused: Counter,
+    pub(crate) resumes_foreign: Counter,
 }
 
 /// One number. Relaxed: nothing else is inferred from it.
@@ -83,6 +91,8 @@ impl Counters {
             undecodable: self.undecodable.get(),
             reserved: self.reserved.get(),
             duplicates: self.duplicates.get(),
+            resumes_refused: self.resumes_refused.get(),
+            resumes_foreign: self.resumes_foreign.get(),
         }
     }
 }

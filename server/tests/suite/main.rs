@@ -10,6 +10,7 @@ mod http2;
 mod outbox_rules;
 mod poll;
 mod resume_rules;
+mod resume_security;
 mod socket_rules;
 mod sockjs_events;
 mod support;
