@@ -190,20 +190,28 @@ impl Chsk {
         if !peer.polls() {
             return Ok(self.respond(&asked, &self.kit(&asked).nothing));
         }
-        let (held, head) = match asked.request().param("ack").map(str::parse) {
-            None => (attach(&peer, Transport::Poll, None), Vec::new()),
+        let resumed = match asked.request().param("ack").map(str::parse) {
+            None => Some((attach(&peer, Transport::Poll, None), Vec::new())),
             Some(Ok(received)) => self.resume_poll(&asked, &peer, received)?,
             Some(Err(_)) => return Err(bad("Bad parameter ack: write how many items have arrived")),
+        };
+        let Some((held, head)) = resumed else {
+            return Ok(self.respond(&asked, &self.kit(&asked).nothing));
         };
         let brought = hold(held).await;
         Ok(self.respond(&asked, &self.body_of(&asked, head, &brought)?))
     }
 
     /// A poll says what has arrived and so is a small resume. The answer begins with the number of the item that is next.
-    fn resume_poll(&self, asked: &Asked, peer: &Arc<Peer>, received: u64) -> Result<(Hold, Vec<Message>), Refusal> {
+    /// `None` for a poll that a later one has overtaken: what it asks for is forgotten, and nobody lacks it.
+    fn resume_poll(&self, asked: &Asked, peer: &Arc<Peer>, received: u64) -> Result<Option<PollBegun>, Refusal> {
         let owner: Arc<dyn Owner> = peer.owner();
         let profile = self.kit(asked).profile(Protocol::Tsugi, Transport::Poll);
-        let resumed = with(&owner, |session, now| session.resume(now, profile, received, |_| None));
+        let resumed = with(&owner, |session, now| {
+            let overtaken = received < session.acknowledged();
+            (!overtaken).then(|| session.resume(now, profile, received, |_| None))
+        });
+        let Some(resumed) = resumed else { return Ok(None) };
         let (carrier, resumed) = resumed.map_err(|error| {
             tracing::warn!(target: "tsugi", client = %peer.client(), %error, "the client counts differently");
             self.no_such_session()
@@ -214,7 +222,7 @@ impl Chsk {
         }
         let payload = Value::Vector(vec![keyword("chsk/from"), count(resumed.next)]);
         let from = self.kit(asked).codec.encode(&payload, &Value::Nil).map_err(|error| unwritable(&error))?;
-        Ok((hold, vec![from]))
+        Ok(Some((hold, vec![from])))
     }
 
     fn body_of(&self, asked: &Asked, head: Vec<Message>, brought: &Brought) -> Result<Message, Refusal> {
@@ -373,6 +381,9 @@ impl Chsk {
         ok(self.kit(asked).codec.content_type(), message.as_bytes().clone())
     }
 }
+
+/// A poll that has the session, and what its answer begins with.
+type PollBegun = (Hold, Vec<Message>);
 
 /// A client that was met with hello.
 struct Met {

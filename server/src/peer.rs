@@ -182,8 +182,11 @@ impl Peer {
         attempt == 0 || attempt > self.work.lock().attempt
     }
 
+    /// Whether a poll may have the session. When the WebSocket of the last hello is gone, it may again: a client whose move to
+    /// a WebSocket failed after hello goes on polling, and may not know that its hello was heard.
     pub(crate) fn polls(&self) -> bool {
-        self.work.lock().polls
+        let polls = self.work.lock().polls;
+        polls || self.cell.look(|session| session.carrier().is_none())
     }
 
     /// Whether the session is over, or only waits to say that it is. A Sente close is about the connections there are: one

@@ -56,6 +56,8 @@ pub(super) struct Kept {
     given: usize,
     /// How many items are no longer kept: acknowledged, or lost.
     gone: u64,
+    /// How many items the peer has said to have.
+    acknowledged: u64,
     items: u64,
     bytes: usize,
 }
@@ -97,6 +99,7 @@ impl Kept {
     /// Forgets what the peer has.
     pub(super) fn acknowledge(&mut self, received: u64) -> Result<(), Desync> {
         self.plan(received)?;
+        self.acknowledged = self.acknowledged.max(received);
         while self.frames.front().is_some_and(|sent| self.gone + sent.items <= received) {
             self.forget_oldest();
         }
@@ -135,7 +138,7 @@ impl Kept {
 
     /// Gives everything up, and so many items with it that were never sent.
     pub(super) fn give_up(&mut self, unsent: u64) {
-        *self = Self { gone: self.numbered() + unsent, ..Self::default() };
+        *self = Self { gone: self.numbered() + unsent, acknowledged: self.acknowledged, ..Self::default() };
     }
 
     /// The replies that the peer may not have, in order.
@@ -164,6 +167,12 @@ impl Session {
     #[must_use]
     pub fn numbered(&self) -> u64 {
         self.kept.as_ref().map_or(0, |kept| kept.numbered())
+    }
+
+    /// How many items the peer has said to have. It never takes that back, so what says less was said before.
+    #[must_use]
+    pub fn acknowledged(&self) -> u64 {
+        self.kept.as_ref().map_or(0, |kept| kept.acknowledged)
     }
 
     /// From now on, what is sent is numbered, and kept until the peer has acknowledged it.

@@ -1,7 +1,7 @@
 //! Who may have a session back and who may not, and resuming at the worst of moments (docs/wire.md, "Counts"). Whoever names
 //! a session that is not theirs is refused and counted, and its owner notices nothing.
 
-use crate::support::{Answer, Client, builder, eventually, request, serve_events};
+use crate::support::{Answer, Client, builder, eventually, request, serve_events, soon};
 use parking_lot::Mutex;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -435,4 +435,43 @@ async fn a_first_welcome_that_was_lost_costs_a_session_and_nothing_else() {
     assert_eq!(client.text().await, "[5,1]");
     eventually(|| server.sessions() == 1).await;
     assert_eq!((server.metrics().gaps, refused(&server)), (0, (0, 0)));
+}
+
+/// As of a client that gave its WebSocket up before the welcome, and went on polling.
+#[tokio::test]
+async fn polls_go_on_after_a_websocket_that_said_hello_and_went() {
+    let (server, address) = start().await;
+    let welcome = post(address, ANN, "", &hello_of(ANN, None, 0, Some(OUTBOX))).await.body;
+    let session = session_of(&welcome);
+    let mut given_up = Client::connect(address, ANN).await;
+    given_up.text().await;
+    given_up.send(&hello_of(ANN, Some(&session), 0, Some(OUTBOX))).await;
+    given_up.send_frame(0x8, &1000_u16.to_be_bytes()).await;
+    while given_up.next().await.is_some() {}
+    push(&server, 1).await;
+    // The server may hear of the end a moment after the client.
+    let brought = soon(async {
+        loop {
+            let body = poll(address, ANN, &session, 0).await.body;
+            if body != "[[],null]" {
+                break body;
+            }
+        }
+    });
+    assert_eq!(brought.await, "[[\"chsk/from\",1],null]\n[[[\"srv/n\",1]],null]");
+}
+
+#[tokio::test]
+async fn a_poll_that_a_later_one_overtook_takes_nothing_and_is_no_gap() {
+    let (server, address) = start().await;
+    let welcome = post(address, ANN, "", &hello_of(ANN, None, 0, Some(OUTBOX))).await.body;
+    let session = session_of(&welcome);
+    push(&server, 1).await;
+    assert!(poll(address, ANN, &session, 0).await.body.contains("[\"srv/n\",1]"));
+    push(&server, 2).await;
+    assert!(poll(address, ANN, &session, 1).await.body.contains("[\"srv/n\",2]"));
+    let late = poll(address, ANN, &session, 0).await;
+    assert_eq!((late.status, late.body.as_str()), (200, "[[],null]"));
+    assert_eq!(server.metrics().gaps, 0);
+    assert!(poll(address, ANN, &session, 1).await.body.contains("[\"chsk/from\",2]"));
 }
