@@ -225,6 +225,8 @@ test("what was written in a tab that is closed is said by another one", () =>
     const second = await ann.context().newPage();
     await second.goto(chat.url);
     await badge(second, "live");
+    // The badge is live with the connection; where one can write comes after it.
+    await second.locator(".empty", { hasText: "Nobody has said" }).waitFor();
     await chat.stop();
     await badge(second, "waiting", "connecting");
     await say(second, "and off I go");
