@@ -645,6 +645,7 @@ var Connection = class {
       return this.o(room);
     }
     if (this.#terms.session !== void 0) return parcel;
+    if (!wantsReply) this.#outbox.c(number, "sent");
     const slot = wantsReply ? this.#live?.transport === "poll" ? "ajax" : number.toString(16).padStart(6, "0") : null;
     return {
       ...parcel,
@@ -659,7 +660,7 @@ var Connection = class {
   }
   V(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
-    for (const { a: number } of parcels) this.#outbox.f(number, code, `refused with ${httpStatus}`);
+    for (const { a: number } of parcels) this.#outbox.f(number, code);
   }
   K(carrier, packets) {
     for (const packet of packets) {

@@ -134,7 +134,8 @@ export class Connection implements Host {
       return this.take(room);
     }
     if (this.#terms.session !== undefined) return parcel;
-    // Sente has numbers of its own for requests, and none for events.
+    // Sente has numbers of its own for requests, and none for events: it says nothing of what becomes of them.
+    if (!wantsReply) this.#outbox.end(number, "sent");
     const slot = wantsReply
       ? this.#live?.transport === "poll"
         ? "ajax"
@@ -149,7 +150,7 @@ export class Connection implements Host {
 
   refused(parcels: Parcel[], httpStatus: number): void {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
-    for (const { number } of parcels) this.#outbox.fail(number, code, `refused with ${httpStatus}`);
+    for (const { number } of parcels) this.#outbox.fail(number, code);
   }
 
   receive(carrier: Carrier, packets: Incoming[]): void {

@@ -235,6 +235,19 @@ it("a session that is gone and a reconnect before the next one fail nothing", as
   expect(delivery.state).toBe("sent");
 });
 
+it("a plain Sente server says nothing of events: they are over once they are sent", () => {
+  start();
+  const early = client.send("a/b", 1);
+  world.socket.says([["chsk/handshake", ["ann", null, null]], null]);
+  const later = client.send("a/b", 2);
+  expect([early.state, later.state]).toEqual(["sent", "sent"]);
+  expect(client.outbox).toEqual([]);
+  expect(world.socket.sent).toEqual([
+    [["a/b", 1], null],
+    [["a/b", 2], null],
+  ]);
+});
+
 describe("a volatile event", () => {
   it("leaves at once, without a number, and never again", async () => {
     start();

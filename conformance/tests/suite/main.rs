@@ -5,6 +5,7 @@
 mod bad_input;
 mod beyond;
 mod binary;
+mod codecs;
 mod older;
 mod rows;
 mod sente;
