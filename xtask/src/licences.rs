@@ -4,7 +4,7 @@ use crate::shell::{Outcome, capture, command};
 use serde_json::Value;
 
 /// Licences that ask for no more than a notice.
-const PERMISSIVE: [&str; 11] = [
+const PERMISSIVE: [&str; 12] = [
     "MIT",
     "Apache-2.0",
     "BSD-2-Clause",
@@ -16,6 +16,8 @@ const PERMISSIVE: [&str; 11] = [
     "Unlicense",
     "CC0-1.0",
     "Apache-2.0 WITH LLVM-exception",
+    // Mozilla's roots of trust, which are data.
+    "CDLA-Permissive-2.0",
 ];
 
 pub(crate) fn run() -> Outcome {
