@@ -298,30 +298,35 @@ impl Chsk {
 
     /// Whom hello is from: the client's session if it still lives, else a new one.
     fn meet(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
-        self.check_news(asked, hello)?;
-        let met = self.find_or_begin(asked, hello)?;
+        let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
+        let own = self.own_session(asked, named);
+        self.check_overtaken(asked, hello, own.as_deref())?;
+        let met = self.find_or_begin(asked, hello, named, own)?;
         let outbox = hello.outbox.map(|name| met.peer.bring_outbox(name, hello.sent));
         Ok(Met { outbox, ..met })
     }
 
     /// A hello that was long on its way must not take the session, or the outbox, from where a later one has brought it.
-    fn check_news(&self, asked: &Asked, hello: &Hello) -> Result<(), Refusal> {
+    fn check_overtaken(&self, asked: &Asked, hello: &Hello, own: Option<&Peer>) -> Result<(), Refusal> {
         let key = hello.outbox.map(|name| Key { user: asked.admitted.identity.user.clone(), name, kit: asked.kit });
         let outbox = key.and_then(|key| self.core.outboxes.find(&key));
-        let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
-        let peer = named.and_then(|id| self.core.hub.session(&id)).filter(|peer| asked.owns(peer));
-        let is_news = outbox.is_none_or(|outbox| outbox.is_news(hello.attempt))
-            && peer.is_none_or(|peer| peer.is_newer(hello.attempt));
-        if is_news {
+        let is_newest = outbox.is_none_or(|outbox| outbox.note_hello(hello.attempt))
+            && own.is_none_or(|peer| peer.is_newer(hello.attempt));
+        if is_newest {
             Ok(())
         } else {
             Err(Refusal::new(StatusCode::CONFLICT, "A later hello has come: shake hands again"))
         }
     }
 
-    fn find_or_begin(&self, asked: &Asked, hello: &Hello) -> Result<Met, Refusal> {
-        let named = hello.session.as_deref().and_then(|text| SessionId::parse(text).ok());
-        let living = self.own_session(asked, named).filter(|peer| !peer.is_closed());
+    fn find_or_begin(
+        &self,
+        asked: &Asked,
+        hello: &Hello,
+        named: Option<SessionId>,
+        own: Option<Arc<Peer>>,
+    ) -> Result<Met, Refusal> {
+        let living = own.filter(|peer| !peer.is_closed());
         let lost = match (living, hello.received) {
             (Some(peer), None) => {
                 return Ok(Met { peer, outcome: "resumed", received: None, lost: None, outbox: None });

@@ -85,8 +85,8 @@ impl Taken {
 }
 
 impl Outbox {
-    fn new(key: Key, sent_before: u64, carrier: &Arc<Peer>) -> Arc<Self> {
-        let carrier = Arc::downgrade(carrier);
+    fn new(key: Key, sent_before: u64) -> Arc<Self> {
+        let carrier = Weak::new();
         let state = State { upstream: Upstream::default(), carrier, news: false, told: 0, left: None, attempt: 0 };
         Arc::new(Self { key, sent_before, state: Mutex::new(state), turn: tokio::sync::Mutex::default() })
     }
@@ -101,12 +101,12 @@ impl Outbox {
         (arrival == Arrival::New).then(|| Arc::new(Taken { outbox: Arc::clone(self), number, wants_reply }))
     }
 
-    /// Whether this hello is newer than all before. One that does not say is taken for such.
-    pub(crate) fn is_news(&self, attempt: u64) -> bool {
+    /// Takes note of a hello. Whether it is newer than all before; one that does not say is taken for such.
+    pub(crate) fn note_hello(&self, attempt: u64) -> bool {
         let mut state = self.state.lock();
-        let news = attempt == 0 || attempt > state.attempt;
+        let newer = attempt == 0 || attempt > state.attempt;
         state.attempt = state.attempt.max(attempt);
-        news
+        newer
     }
 
     /// How much was taken, and how much of that handled.
@@ -130,8 +130,11 @@ impl Outbox {
 
     /// Sends the reply to an item by whatever session the client has now, or keeps it for the next.
     pub(crate) fn answer(&self, number: u64, reply: Frame) {
-        self.keep([(number, reply)]);
-        self.flush();
+        let carrier = self.carrier_to_spare();
+        if !carrier.is_some_and(|carrier| send(&carrier, number, &reply)) {
+            self.keep([(number, reply)]);
+            self.flush();
+        }
     }
 
     pub(crate) fn keep(&self, replies: impl IntoIterator<Item = (u64, Frame)>) {
@@ -149,13 +152,19 @@ impl Outbox {
                 (carrier, number, reply)
             };
             // Nothing is lost when the session ends just now: the next turn sees that, or the session that follows.
-            if carrier.reply_to_item(Item::Reply(number, reply.clone())).is_err() {
+            if !send(&carrier, number, &reply) {
                 self.keep([(number, reply)]);
                 if !carrier.is_closed() {
                     return;
                 }
             }
         }
+    }
+
+    /// The session, while no reply waits that would have to go first.
+    fn carrier_to_spare(&self) -> Option<Arc<Peer>> {
+        let state = self.state.lock();
+        if state.upstream.has_replies() { None } else { state.carrier.upgrade() }
     }
 
     /// It has a session now. Returns the one of before.
@@ -175,6 +184,10 @@ impl Outbox {
         }
         left
     }
+}
+
+fn send(carrier: &Arc<Peer>, number: u64, reply: &Frame) -> bool {
+    carrier.send(Item::Reply(number, reply.clone())).is_ok()
 }
 
 /// How far the server is with an outbox.
@@ -202,12 +215,13 @@ impl Outboxes {
         self.0.lock().all.get(key).cloned()
     }
 
-    /// A session brings an outbox. One that had it before is over: an outbox has one session at a time.
-    pub(crate) fn carry(&self, key: Key, sent_before: u64, peer: &Arc<Peer>) -> Arc<Outbox> {
+    /// A session brings an outbox, which is begun if it is not known and the last item is named that was sent before. One that
+    /// had it before is over: an outbox has one session at a time.
+    pub(crate) fn carry(&self, key: &Key, sent_before: Option<u64>, peer: &Arc<Peer>) -> Option<Arc<Outbox>> {
         let (outbox, before) = {
-            let mut book = self.0.lock();
-            let outbox = book.all.entry(key.clone()).or_insert_with(|| Outbox::new(key, sent_before, peer));
-            let outbox = Arc::clone(outbox);
+            let all = &mut self.0.lock().all;
+            let known = all.get(key).cloned();
+            let outbox = known.or_else(|| sent_before.map(|sent| begin(all, key, sent)))?;
             let before = outbox.carried_by(peer);
             (outbox, before)
         };
@@ -215,7 +229,7 @@ impl Outboxes {
             // What it could not deliver comes back to the outbox with its end.
             before.abort(Close::because(CloseCode::TAKEN_OVER, "its outbox has another session"));
         }
-        outbox
+        Some(outbox)
     }
 
     /// A session that carried the outbox is over, or carries another one now.
@@ -236,6 +250,12 @@ impl Outboxes {
             book.left.push_back((now, outbox.key.clone()));
         }
     }
+}
+
+fn begin(all: &mut HashMap<Key, Arc<Outbox>>, key: &Key, sent_before: u64) -> Arc<Outbox> {
+    let outbox = Outbox::new(key.clone(), sent_before);
+    all.insert(key.clone(), Arc::clone(&outbox));
+    outbox
 }
 
 impl Book {

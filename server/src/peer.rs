@@ -1,19 +1,20 @@
 //! A session that speaks events: it decodes what comes in and hands one event after another to the router.
 
-use crate::config::Wire;
+mod gate;
 mod mailbox;
+mod presence;
 
+pub(crate) use gate::Gate;
+
+use crate::config::Wire;
 use crate::core::Core;
 use crate::event;
 use crate::handler::{Call, Concurrency, Context};
-use crate::hello::Hello;
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Protocol, keyword};
 use crate::outbox::Taken;
 use crate::reply::{Failure, Gone, Responder};
-use crate::service::guard::same_token;
 use crate::session::{Cell, Farewell, Owner, with};
-use crate::users::Edge;
 use bytes::Bytes;
 use mailbox::Mailbox;
 use parking_lot::Mutex;
@@ -46,14 +47,6 @@ pub(crate) struct Peer {
     work: Mutex<Work>,
 }
 
-/// Stands before a session whose client must prove itself first.
-pub(crate) struct Gate {
-    /// The CSRF token that its hello must bring.
-    pub(crate) csrf: String,
-    /// Goes out once it has.
-    pub(crate) handshake: Message,
-}
-
 /// What waits to be handled, beside the session's inbox. Locked for moments; no other lock is taken inside.
 #[derive(Default)]
 struct Work {
@@ -75,7 +68,7 @@ struct Work {
 
 /// Something to handle that did not come through the session's carrier.
 enum Job {
-    /// An event of a POST, and who wants its reply.
+    /// An event of a POST, and who answers it, when not the session does.
     Posted(Received, Option<Responder>),
     /// The server's own news, such as that the user came online.
     News(&'static str, Value),
@@ -217,7 +210,7 @@ impl Peer {
         Arc::<Self>::clone(self)
     }
 
-    fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
+    pub(crate) fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
         let sent = with(&self.owner(), |session, now| session.send(now, item));
         if let Err(SendError::Full(_)) = sent {
             self.core.counters.overflows.add(1);
@@ -274,7 +267,7 @@ impl Peer {
 
     async fn do_job(self: &Arc<Self>, job: Job) {
         match job {
-            Job::Posted(received, None) if self.protocol == Protocol::Tsugi => self.take(received).await,
+            Job::Posted(received, None) => self.take(received).await,
             Job::Posted(received, responder) => self.handle(received, responder, None).await,
             Job::News(id, data) => self.route_made(id, data, None).await,
         }
@@ -307,33 +300,6 @@ impl Peer {
         tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message");
         let raw = String::from_utf8_lossy(message.as_bytes()).into_owned();
         self.route_made(event::BAD_PACKAGE, Value::String(raw.into()), None).await;
-    }
-
-    /// The first message of a client that must prove itself: hello with the right token opens the gate, anything else ends
-    /// the session.
-    fn pass_gate(self: &Arc<Self>, received: &Received) {
-        let mut work = self.work.lock();
-        let given = Hello::read(self.kit(), received).and_then(|hello| hello.csrf);
-        let gate = work.gate.take_if(|gate| given.is_some_and(|given| same_token(&given, &gate.csrf)));
-        let Some(gate) = gate else {
-            drop(work);
-            tracing::info!(target: "tsugi", client = %self.client(), "hello without the right CSRF token refused");
-            return self.close(Close::because(CloseCode::POLICY, "Bad CSRF token"));
-        };
-        let online = work.online.take();
-        drop(work);
-        let _ = self.send(self.kit().item(&gate.handshake));
-        self.gated.store(false, Ordering::Release);
-        if let Some(transport) = online {
-            self.go_online(transport);
-        }
-    }
-
-    /// Ends the session if the client has not proved itself until now.
-    pub(crate) fn check_gate(self: &Arc<Self>) {
-        if self.gated.load(Ordering::Acquire) {
-            self.close(Close::because(CloseCode::NO_HELLO, "no hello in time"));
-        }
     }
 
     /// What cannot be decoded ends the connection, not the session: what waits for the client still does.
@@ -468,42 +434,6 @@ impl Peer {
             codec.encode(&Failure::new(Failure::FAILED, "the reply could not be written").to_value(), slot)
         });
         message.map_err(|_| Gone)
-    }
-
-    fn go_online(self: &Arc<Self>, transport: Transport) {
-        let before = {
-            let mut work = self.work.lock();
-            let before = work.online.replace(transport);
-            if work.gate.is_some() {
-                return;
-            }
-            before
-        };
-        match before {
-            Some(before) => self.core.users.switch(self.user(), before, transport),
-            None => {
-                if self.core.users.enter(self.user(), transport) == Edge::Online {
-                    self.news(event::USER_ONLINE);
-                }
-            }
-        }
-    }
-
-    fn go_offline(self: &Arc<Self>) {
-        let transport = {
-            let mut work = self.work.lock();
-            work.online.take().filter(|_| work.gate.is_none())
-        };
-        let Some(transport) = transport else { return };
-        if self.core.users.leave(self.user(), transport) == Edge::Offline {
-            self.news(event::USER_OFFLINE);
-        }
-    }
-
-    fn news(self: &Arc<Self>, id: &'static str) {
-        let user = self.user().map_or_else(|| self.kit().no_user(), |user| Value::String(user.as_str().into()));
-        self.work.lock().jobs.push_back(Job::News(id, user));
-        Arc::clone(self).readable();
     }
 
     /// The client will not get something that was sent to it.

@@ -7,7 +7,7 @@ use crate::outbox::{Counts, Key, Outbox, Taken};
 use crate::reply::Responder;
 use std::sync::Arc;
 use tsugi_proto::packet::Received;
-use tsugi_proto::session::{Item, SendError};
+use tsugi_proto::session::Item;
 use tsugi_proto::{Frame, Value};
 
 /// What is known of the client's outbox. Most clients never send anything, so it is made for the first item.
@@ -24,8 +24,7 @@ impl Peer {
     /// The client names its outbox, in hello. How far the server is with it; nothing is known of a new one.
     pub(crate) fn bring_outbox(self: &Arc<Self>, name: [u8; 16], sent: u64) -> Counts {
         let key = self.outbox_key(name);
-        let known = self.core.outboxes.find(&key);
-        let outbox = known.map(|_| self.core.outboxes.carry(key.clone(), sent, self));
+        let outbox = self.core.outboxes.carry(&key, None, self);
         let counts = outbox.as_ref().map(|outbox| outbox.counts()).unwrap_or_default();
         let mailbox = outbox.map_or(Mailbox::Named(name, sent), Mailbox::Carried);
         let before = std::mem::replace(&mut self.work.lock().outbox, mailbox);
@@ -59,19 +58,18 @@ impl Peer {
         if slot == 0 {
             return None;
         }
-        let named = match &self.work.lock().outbox {
-            Mailbox::None => return None,
-            Mailbox::Carried(outbox) => return Some((Arc::clone(outbox), slot.unsigned_abs(), slot > 0)),
-            Mailbox::Named(name, sent) => (*name, *sent),
+        let (name, sent, attempt) = {
+            let work = self.work.lock();
+            match &work.outbox {
+                Mailbox::None => return None,
+                Mailbox::Carried(outbox) => return Some((Arc::clone(outbox), slot.unsigned_abs(), slot > 0)),
+                Mailbox::Named(name, sent) => (*name, *sent, work.attempt),
+            }
         };
-        let outbox = self.core.outboxes.carry(self.outbox_key(named.0), named.1, self);
-        outbox.is_news(self.work.lock().attempt);
+        let outbox = self.core.outboxes.carry(&self.outbox_key(name), Some(sent), self)?;
+        outbox.note_hello(attempt);
         self.work.lock().outbox = Mailbox::Carried(Arc::clone(&outbox));
         Some((outbox, slot.unsigned_abs(), slot > 0))
-    }
-
-    pub(crate) fn reply_to_item(self: &Arc<Self>, reply: Item) -> Result<(), SendError> {
-        self.send(reply)
     }
 
     /// Tells the client what it may forget, unless replies do that.
