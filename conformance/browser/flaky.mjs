@@ -41,11 +41,14 @@ class Lane {
 
   #take(bytes) {
     if (this.#swallows) return;
-    if (this.#halved) {
-      this.to.write(bytes.subarray(0, Math.ceil(bytes.length / 2)));
-      this.#swallows = true;
-      return this.#halved();
-    }
+    if (!this.#halved) return this.#pass(bytes);
+    this.#pass(bytes.subarray(0, Math.ceil(bytes.length / 2)));
+    this.#swallows = true;
+    this.#halved();
+  }
+
+  /** Never before what is held back: whatever else goes wrong, no network brings bytes out of order. */
+  #pass(bytes) {
     if (this.#held) this.#held.push(bytes);
     else if (this.to.writable) this.to.write(bytes);
   }
