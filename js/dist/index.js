@@ -1,4 +1,4 @@
-import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-n3CvTr4u.js";
+import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-CIB6WddZ.js";
 const CAP_MS = 2e4;
 const BASE_MS = 500;
 const LEAST_MS = 100;
@@ -852,7 +852,6 @@ var Connection = class {
   #control(carrier, id, data) {
     if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", void 0);
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
-    else if (id === "chsk/handled") this.#outbox.handled(count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
     else if (id === "chsk/handshake") carrier.f("session-gone");
     else return id.startsWith("chsk/");

@@ -1,4 +1,4 @@
-import { n as randomId, o as SendError, r as Outbox } from "./config-n3CvTr4u.js";
+import { n as randomId, o as SendError, r as Outbox } from "./config-CIB6WddZ.js";
 const DATABASE = "tsugi-outbox";
 const LOCK = "tsugi-outbox ";
 const OUTBOXES = "outboxes";

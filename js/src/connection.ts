@@ -324,7 +324,6 @@ export class Connection implements Host {
   #control(carrier: Carrier, id: string, data: unknown): boolean {
     if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", undefined);
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
-    else if (id === "chsk/handled") this.#outbox.handled(count(data));
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
     // A poll is answered with a handshake when the server has forgotten us.
     else if (id === "chsk/handshake") carrier.fail("session-gone");

@@ -101,10 +101,12 @@ export class Outbox {
     return this.due[0];
   }
 
-  /** A reply that nobody waits for came too late, or twice. */
+  /** An answer: the reply to a request, or, to a number below zero, that everything up to there was handled. */
   settle(number: number, reply: unknown): void {
     const failure = failureIn(reply);
-    if (failure) this.end(number, "failed", { error: failure });
+    if (number < 0) this.handled(-number);
+    // A reply that nobody waits for came too late, or twice.
+    else if (failure) this.end(number, "failed", { error: failure });
     else this.end(number, "handled", { reply });
   }
 

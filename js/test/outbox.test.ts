@@ -32,7 +32,7 @@ const reopens = async (outcome: "new" | "resumed", taken = 0, handled = 0, user 
 
 const said = () => world.socket.sent.slice(1);
 const hello = () => (world.socket.sent[0] as [[string, { outbox: string; sent: number }]])[0][1];
-const handled = (n: number) => world.socket.says([["chsk/handled", n], null]);
+const handled = (n: number) => world.socket.says([null, -n]);
 const states = () => client.outbox.map(({ state }) => state);
 
 describe("the outbox", () => {

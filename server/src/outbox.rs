@@ -6,12 +6,12 @@ use crate::identity::UserId;
 use crate::peer::Peer;
 use parking_lot::Mutex;
 use sha1::{Digest, Sha1};
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::time::Instant;
 use tsugi_proto::session::{Arrival, Item, Upstream};
-use tsugi_proto::{Close, CloseCode, Frame};
+use tsugi_proto::{Close, CloseCode, Frame, Value};
 
 /// The most outboxes of one user that are remembered while nobody carries them; of the anonymous all together, so many times
 /// more.
@@ -44,8 +44,8 @@ struct State {
     /// An item was handled of which no reply tells the client.
     news: bool,
     told: u64,
-    /// When its last session left it.
-    left: Option<Instant>,
+    /// Its place among those without a session.
+    left: Option<Left>,
     /// The newest hello that brought it.
     attempt: u64,
 }
@@ -59,9 +59,16 @@ pub(crate) struct Taken {
 
 impl Drop for Taken {
     fn drop(&mut self) {
-        let mut state = self.outbox.state.lock();
-        state.upstream.finish(self.number);
-        state.news |= !self.wants_reply;
+        let carrier = {
+            let mut state = self.outbox.state.lock();
+            state.upstream.finish(self.number);
+            state.news |= !self.wants_reply;
+            if state.news { state.carrier.upgrade() } else { None }
+        };
+        // A worker that runs tells it when it rests, together with what it handles until then.
+        if carrier.is_some_and(|carrier| !carrier.is_working()) {
+            self.outbox.tell_handled();
+        }
     }
 }
 
@@ -111,21 +118,30 @@ impl Outbox {
 
     /// How much was taken, and how much of that handled.
     pub(crate) fn counts(&self) -> Counts {
-        let mut state = self.state.lock();
-        state.told = state.upstream.handled();
-        Counts { taken: state.upstream.taken(), handled: state.told }
+        let state = self.state.lock();
+        Counts { taken: state.upstream.taken(), handled: state.upstream.handled() }
     }
 
-    /// Up to where everything was handled, when the client is not told of that in another way.
-    pub(crate) fn news(&self) -> Option<u64> {
+    /// Tells the client up to where everything was handled, when replies do not. In whatever session it has now, as one of its
+    /// items, so that it comes again until it arrives; without one the next welcome tells it.
+    pub(crate) fn tell_handled(&self) {
+        let Some((carrier, handled)) = self.news() else { return };
+        let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
+        if let Ok(message) = carrier.kit().codec.encode(&Value::Nil, &slot) {
+            let _ = carrier.send(Item::Message(Frame::message(&message)));
+        }
+    }
+
+    fn news(&self) -> Option<(Arc<Peer>, u64)> {
         let mut state = self.state.lock();
         let handled = state.upstream.handled();
         if !state.news || handled <= state.told {
             return None;
         }
+        let carrier = state.carrier.upgrade()?;
         state.news = false;
         state.told = handled;
-        Some(handled)
+        Some((carrier, handled))
     }
 
     /// Sends the reply to an item by whatever session the client has now, or keeps it for the next.
@@ -145,12 +161,11 @@ impl Outbox {
     /// Sends what is kept, if there is a session for it.
     pub(crate) fn flush(&self) {
         loop {
-            let (carrier, number, reply) = {
-                let mut state = self.state.lock();
-                let Some(carrier) = state.carrier.upgrade().filter(|peer| !peer.is_closed()) else { return };
-                let Some((number, reply)) = state.upstream.take_reply() else { return };
-                (carrier, number, reply)
-            };
+            let Some(carrier) = self.state.lock().carrier.upgrade() else { return };
+            if carrier.is_closed() {
+                return;
+            }
+            let Some((number, reply)) = self.state.lock().upstream.take_reply() else { return };
             // Nothing is lost when the session ends just now: the next turn sees that, or the session that follows.
             if !send(&carrier, number, &reply) {
                 self.keep([(number, reply)]);
@@ -167,20 +182,19 @@ impl Outbox {
         if state.upstream.has_replies() { None } else { state.carrier.upgrade() }
     }
 
-    /// It has a session now. Returns the one of before.
-    fn carried_by(&self, peer: &Arc<Peer>) -> Option<Arc<Peer>> {
+    /// It has a session now. Returns the one of before, and the place it had among those without.
+    fn carried_by(&self, peer: &Arc<Peer>) -> (Option<Arc<Peer>>, Option<Left>) {
         let mut state = self.state.lock();
-        state.left = None;
-        std::mem::replace(&mut state.carrier, Arc::downgrade(peer)).upgrade()
+        (std::mem::replace(&mut state.carrier, Arc::downgrade(peer)).upgrade(), state.left.take())
     }
 
     /// Its session leaves it, unless it has another one by now.
-    fn left_by(&self, peer: &Arc<Peer>, now: Instant) -> bool {
+    fn left_by(&self, peer: &Arc<Peer>, place: Left) -> bool {
         let mut state = self.state.lock();
         let left = std::ptr::eq(state.carrier.as_ptr(), Arc::as_ptr(peer));
         if left {
             state.carrier = Weak::new();
-            state.left = Some(now);
+            state.left = Some(place);
         }
         left
     }
@@ -201,13 +215,16 @@ pub(crate) struct Counts {
 #[derive(Default)]
 pub(crate) struct Outboxes(Mutex<Book>);
 
+/// When an outbox was left by its session, and a number that tells it from others of that moment.
+type Left = (Instant, u64);
+
 #[derive(Default)]
 struct Book {
     all: HashMap<Key, Arc<Outbox>>,
-    /// Those that were left by their sessions, and when; in that order. An entry means nothing once the outbox has a session
-    /// again, or was left again later.
-    left: VecDeque<(Instant, Key)>,
+    /// Those without a session, the one that was left first before others.
+    left: BTreeMap<Left, Key>,
     left_of: HashMap<Option<UserId>, usize>,
+    number: u64,
 }
 
 impl Outboxes {
@@ -219,10 +236,13 @@ impl Outboxes {
     /// had it before is over: an outbox has one session at a time.
     pub(crate) fn carry(&self, key: &Key, sent_before: Option<u64>, peer: &Arc<Peer>) -> Option<Arc<Outbox>> {
         let (outbox, before) = {
-            let all = &mut self.0.lock().all;
-            let known = all.get(key).cloned();
-            let outbox = known.or_else(|| sent_before.map(|sent| begin(all, key, sent)))?;
-            let before = outbox.carried_by(peer);
+            let mut book = self.0.lock();
+            let known = book.all.get(key).cloned();
+            let outbox = known.or_else(|| sent_before.map(|sent| book.begin(key, sent)))?;
+            let (before, left) = outbox.carried_by(peer);
+            if let Some(place) = left {
+                book.no_longer_left(place);
+            }
             (outbox, before)
         };
         if let Some(before) = before.filter(|before| !Arc::ptr_eq(before, peer)) {
@@ -237,39 +257,50 @@ impl Outboxes {
         let mut book = self.0.lock();
         let now = Instant::now();
         book.forget_old(now, core.config.times.outbox);
-        if !outbox.left_by(peer, now) {
-            return;
-        }
-        let user = outbox.key.user.clone();
-        let most = if user.is_some() { MAX_LEFT_PER_USER } else { MAX_LEFT_ANONYMOUS };
-        let left = book.left_of.entry(user).or_insert(0);
-        if *left >= most {
-            book.all.remove(&outbox.key);
-        } else {
-            *left += 1;
-            book.left.push_back((now, outbox.key.clone()));
+        book.number += 1;
+        let place = (now, book.number);
+        if outbox.left_by(peer, place) {
+            book.leave(outbox, place);
         }
     }
 }
 
-fn begin(all: &mut HashMap<Key, Arc<Outbox>>, key: &Key, sent_before: u64) -> Arc<Outbox> {
-    let outbox = Outbox::new(key.clone(), sent_before);
-    all.insert(key.clone(), Arc::clone(&outbox));
-    outbox
-}
-
 impl Book {
+    fn begin(&mut self, key: &Key, sent_before: u64) -> Arc<Outbox> {
+        let outbox = Outbox::new(key.clone(), sent_before);
+        self.all.insert(key.clone(), Arc::clone(&outbox));
+        outbox
+    }
+
+    fn leave(&mut self, outbox: &Outbox, place: Left) {
+        let user = outbox.key.user.clone();
+        let most = if user.is_some() { MAX_LEFT_PER_USER } else { MAX_LEFT_ANONYMOUS };
+        let left = self.left_of.entry(user).or_insert(0);
+        if *left >= most {
+            self.all.remove(&outbox.key);
+        } else {
+            *left += 1;
+            self.left.insert(place, outbox.key.clone());
+        }
+    }
+
+    fn no_longer_left(&mut self, place: Left) -> Option<Key> {
+        let key = self.left.remove(&place)?;
+        if let Some(count) = self.left_of.get_mut(&key.user) {
+            *count -= 1;
+            if *count == 0 {
+                self.left_of.remove(&key.user);
+            }
+        }
+        Some(key)
+    }
+
     /// Nobody wakes up for this: whoever leaves sweeps first.
     fn forget_old(&mut self, now: Instant, after: Duration) {
-        while self.left.front().is_some_and(|(left, _)| now.duration_since(*left) >= after) {
-            let Some((at, key)) = self.left.pop_front() else { return };
-            if let Some(count) = self.left_of.get_mut(&key.user) {
-                *count -= 1;
-                if *count == 0 {
-                    self.left_of.remove(&key.user);
-                }
-            }
-            if self.all.get(&key).is_some_and(|outbox| outbox.state.lock().left == Some(at)) {
+        while let Some((&place, _)) =
+            self.left.first_key_value().filter(|((left, _), _)| now.duration_since(*left) >= after)
+        {
+            if let Some(key) = self.no_longer_left(place) {
                 self.all.remove(&key);
             }
         }

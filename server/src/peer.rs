@@ -250,11 +250,16 @@ impl Peer {
                 self.handle_message(&message).await;
                 continue;
             }
-            self.tell_handled();
             if self.rest() {
-                return;
+                // Not before: what ends from now on finds no worker, and is told by itself.
+                return self.tell_handled();
             }
         }
+    }
+
+    /// Whether somebody goes through what came, and will tell what was handled when nothing waits any more.
+    pub(crate) fn is_working(&self) -> bool {
+        self.work.lock().running
     }
 
     /// Whether the worker may end. Looked at under the lock that starts workers, so that nothing is left lying.
@@ -362,7 +367,6 @@ impl Peer {
         self.core.tasks.spawn(async move {
             peer.core.router.call(call).await;
             drop(permit);
-            peer.tell_handled();
         });
     }
 

@@ -668,8 +668,9 @@ impl ServerEnd {
                 upstream.finish(number);
                 let early = u64::from(self.plant == Some(Plant::OvercountsHandled));
                 let handled = upstream.handled() + early;
-                let Some(packet) = self.packet("chsk/handled", count(handled)) else { return };
-                Item::Control(Frame::message(&packet))
+                let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
+                let Ok(packet) = self.codec.encode(&Value::Nil, &slot) else { return };
+                Item::Message(Frame::message(&packet))
             }
             (None, _) => return,
         };

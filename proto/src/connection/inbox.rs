@@ -69,10 +69,8 @@ impl Connection {
             Phase::Welcome => self.welcome(now, path, &packet.payload),
             Phase::Open if packet.slot.is_nil() => self.message(now, path, &packet.payload),
             Phase::Open => {
-                if self.is_news(now, path)
-                    && let Some(item) = self.outbox.named_by(&packet.slot)
-                {
-                    self.settle(item, read_reply(packet.payload));
+                if self.is_news(now, path) {
+                    self.answer(packet);
                 }
                 true
             }
@@ -163,6 +161,15 @@ impl Connection {
         true
     }
 
+    /// The reply to a request, or, to a slot below zero, that everything up to there was handled.
+    fn answer(&mut self, packet: Packet) {
+        if let Value::Integer(slot @ ..0) = packet.slot {
+            self.handled(slot.unsigned_abs());
+        } else if let Some(item) = self.outbox.named_by(&packet.slot) {
+            self.settle(item, read_reply(packet.payload));
+        }
+    }
+
     fn handled(&mut self, until: u64) {
         for item in self.outbox.events_until(until) {
             self.settle(item, Ok(Value::Nil));
@@ -205,7 +212,6 @@ impl Connection {
     fn control(&mut self, now: Instant, path: Path, id: &str, data: &Value, payload: &Value) -> bool {
         match id {
             "chsk/ws-ping" => self.pong(),
-            "chsk/handled" => self.handled(natural(Some(data)).unwrap_or(0)),
             "chsk/close" => self.closed_by_server(now, path, data),
             "chsk/from" => self.count_from(path, natural(Some(data))),
             "chsk/handshake" => return self.unasked_handshake(now, path, payload),

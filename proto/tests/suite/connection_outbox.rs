@@ -28,7 +28,7 @@ fn after_a_loss_it_sends_again_what_the_server_has_not_taken_under_the_same_numb
     world.says(&[HANDSHAKE, &welcome("new", 2, 1)]);
     assert_eq!(world.socket().sent, [hello(0, 4).as_str(), r#"[["a/b",3],-3]"#, r#"[["a/b",4],-4]"#]);
     assert_eq!(*world.reply(items[0]), Ok(Value::Nil), "handled");
-    world.says(&[r#"[["chsk/handled",3],null]"#]);
+    world.says(&[r"[null,-3]"]);
     assert_eq!(*world.reply(items[2]), Ok(Value::Nil));
     assert!(world.no_reply(items[3]));
 }
@@ -38,7 +38,7 @@ fn a_server_that_knows_nothing_of_the_outbox_gets_all_that_was_not_handled() {
     let mut world = World::open();
     let request = world.request("a/c", 1, 60);
     world.send("a/b", 2).unwrap();
-    world.says(&[r#"[["chsk/handled",2],null]"#]);
+    world.says(&[r"[null,-2]"]);
     world.send("a/b", 3).unwrap();
     world.ends(1006);
     world.pass(250);
@@ -57,7 +57,7 @@ fn what_is_not_done_in_its_time_fails_and_is_never_sent_then() {
     assert_eq!(*world.reply(late), Err(RequestError::Timeout));
     world.opens(NEW);
     assert_eq!(world.socket().sent[1..], [r#"[["a/b",2],-2]"#]);
-    world.says(&[r#"[["chsk/handled",2],null]"#]);
+    world.says(&[r"[null,-2]"]);
     assert_eq!(*world.reply(kept), Ok(Value::Nil));
 }
 

@@ -1,13 +1,10 @@
 //! The outbox of a peer's client.
 
 use super::{Peer, id_of};
-use crate::hello::count;
-use crate::kit::keyword;
 use crate::outbox::{Counts, Key, Outbox, Taken};
 use crate::reply::Responder;
 use std::sync::Arc;
 use tsugi_proto::packet::Received;
-use tsugi_proto::session::Item;
 use tsugi_proto::{Frame, Value};
 
 /// What is known of the client's outbox. Most clients never send anything, so it is made for the first item.
@@ -73,11 +70,9 @@ impl Peer {
     }
 
     /// Tells the client what it may forget, unless replies do that.
-    pub(super) fn tell_handled(self: &Arc<Self>) {
-        let Some(handled) = self.outbox().and_then(|outbox| outbox.news()) else { return };
-        let payload = Value::Vector(vec![keyword("chsk/handled"), count(handled)]);
-        if let Ok(message) = self.kit().codec.encode(&payload, &Value::Nil) {
-            let _ = self.send(Item::Control(Frame::message(&message)));
+    pub(super) fn tell_handled(&self) {
+        if let Some(outbox) = self.outbox() {
+            outbox.tell_handled();
         }
     }
 

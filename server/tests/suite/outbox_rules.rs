@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tsugi::{Attempt, Data, Handler, Router, Server, State, Times};
+use tsugi::{Attempt, Data, Handler, NoReply, Responder, Router, Server, State, Times};
 
 const NAME: &str = "00112233445566778899aabbccddeeff";
 
@@ -51,11 +51,21 @@ async fn wait(State(app): State<App>, Data(number): Data<i64>) -> Data<i64> {
     Data(number)
 }
 
+/// Answers when the test says so, and lets the client's next event be handled meanwhile.
+async fn answer_later(State(app): State<App>, Data(number): Data<i64>, responder: Responder) -> NoReply {
+    tokio::spawn(async move {
+        app.gate.acquire().await.expect("never closed").forget();
+        let _ = responder.reply(Data(number));
+    });
+    NoReply
+}
+
 async fn start(times: Times) -> (SocketAddr, App, Server) {
     let app = App::new();
     let router = Router::new()
         .on("test/note", note)
         .on("test/wait", wait)
+        .on("test/later", answer_later)
         .on("test/beside", wait.concurrent(4))
         .with_state(app.clone());
     let server = builder().router(router).times(times).build().unwrap();
@@ -122,13 +132,68 @@ async fn an_event_is_told_to_be_handled_and_not_before_it_is() {
     let (address, app, _) = start(Times::default()).await;
     let (mut client, _) = greeted(address, None).await;
     client.send("[[\"test/note\",1],-1]").await;
-    assert_eq!(client.text().await, "[[\"chsk/handled\",1],null]");
+    assert_eq!(client.text().await, "[null,-1]");
     client.send("[[\"test/wait\",2],-2]").await;
     client.send("[[\"test/note\",3],-3]").await;
     eventually(|| app.handled() == [1, 2]).await;
     app.open_gate(1);
-    assert_eq!(client.text().await, "[[\"chsk/handled\",3],null]");
+    assert_eq!(client.text().await, "[null,-3]");
     assert_eq!(app.handled(), [1, 2, -2, 3]);
+}
+
+#[tokio::test]
+async fn an_event_behind_a_request_that_is_answered_late_is_told_once_that_is() {
+    let (address, app, _) = start(Times::default()).await;
+    let (mut client, _) = greeted(address, None).await;
+    client.send("[[\"test/later\",1],1]").await;
+    client.send("[[\"test/note\",2],-2]").await;
+    client.send("[[\"test/note\",3],3]").await;
+    assert_eq!(client.text().await, "[3,3]", "and nothing is told of the event before it");
+    app.open_gate(1);
+    assert_eq!(client.text().await, "[1,1]");
+    assert_eq!(client.text().await, "[null,-3]");
+}
+
+#[tokio::test]
+async fn that_an_event_was_handled_is_told_again_until_it_arrives() {
+    let (address, _, _) = start(Times::default()).await;
+    let (mut client, welcome) = greeted(address, None).await;
+    client.send("[[\"test/note\",1],-1]").await;
+    assert_eq!(client.text().await, "[null,-1]");
+    drop(client);
+    let (mut client, welcome) = greeted(address, Some(&session_of(&welcome))).await;
+    assert!(welcome.contains("\"next\":1"), "an item like every answer: {welcome}");
+    assert_eq!(client.text().await, "[null,-1]");
+}
+
+#[tokio::test]
+async fn what_ends_after_its_session_gave_way_is_told_in_the_next() {
+    let (address, app, _) = start(Times::default()).await;
+    let (mut before, _) = greeted(address, None).await;
+    before.send("[[\"test/wait\",1],-1]").await;
+    eventually(|| app.handled() == [1]).await;
+    let (mut client, welcome) = greeted(address, None).await;
+    assert!(welcome.contains("\"taken\":1,\"handled\":0"), "{welcome}");
+    app.open_gate(1);
+    assert_eq!(client.text().await, "[null,-1]");
+}
+
+#[tokio::test]
+async fn an_outbox_whose_sessions_come_and_go_is_not_forgotten() {
+    let times = Times::default().expire(Duration::ZERO).grace_websocket(Duration::ZERO);
+    let (address, app, server) = start(times).await;
+    let (mut client, _) = greeted(address, None).await;
+    client.send("[[\"test/note\",10],1]").await;
+    client.text().await;
+    // More often than there may be outboxes of one user without a session.
+    for _ in 0..70 {
+        drop(client);
+        eventually(|| server.metrics().sessions == 0).await;
+        let welcome;
+        (client, welcome) = greeted(address, None).await;
+        assert!(welcome.contains("\"taken\":1,\"handled\":1"), "{welcome}");
+    }
+    assert_eq!(app.handled(), [10]);
 }
 
 #[tokio::test]

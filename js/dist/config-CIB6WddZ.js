@@ -120,10 +120,11 @@ var Outbox = class {
     while (this.b[0] && !this.items.has(this.b[0].a)) this.b.shift();
     return this.b[0];
   }
-  /** A reply that nobody waits for came too late, or twice. */
+  /** An answer: the reply to a request, or, to a number below zero, that everything up to there was handled. */
   h(number, reply) {
     const failure = failureIn(reply);
-    if (failure) this.c(number, "failed", { error: failure });
+    if (number < 0) this.handled(-number);
+    else if (failure) this.c(number, "failed", { error: failure });
     else this.c(number, "handled", { reply });
   }
   /** The server has handled everything up to this; the replies among it come by themselves. */
