@@ -21,7 +21,7 @@ pub(crate) struct Driver {
     http: Arc<Http>,
     max_message: usize,
     /// What is open, opens or says goodbye; the connection has two at most.
-    sockets: Vec<Socket>,
+    sockets: Vec<(Path, Socket)>,
     /// What is asked; the connection has a handful at most.
     exchanges: Vec<(ExchangeId, Exchange)>,
 }
@@ -77,7 +77,7 @@ impl Driver {
     /// Tells the connection what happened.
     fn tell(&mut self, woken: Woken) {
         if let Woken::Socket(path, Happened::Gone) = woken {
-            self.sockets.retain(|socket| socket.path != path);
+            self.sockets.retain(|(of, _)| *of != path);
             return;
         }
         self.shared.with(|Core { connection, .. }, now| match woken {
@@ -98,7 +98,7 @@ impl Driver {
     /// Carries out what the connection asks for until it says nothing more. Without the lock, since handlers are called.
     fn drain(&mut self) {
         loop {
-            let full = self.sockets.iter().any(|socket| socket.flow() == Flow::Full);
+            let full = self.sockets.iter().any(|(_, socket)| socket.flow() == Flow::Full);
             let output = self.shared.with(|core, _| {
                 core.connection.set_flow(if full { Flow::Full } else { Flow::Free });
                 let output = core.connection.poll();
@@ -118,7 +118,7 @@ impl Driver {
         match output {
             Output::Connect { path, query } => {
                 let query = with_token(Arc::clone(&self.shared), self.http.token.clone(), query);
-                self.sockets.push(Socket::open(path, Arc::clone(&self.http), query));
+                self.sockets.push((path, Socket::open(Arc::clone(&self.http), query)));
             }
             Output::Transmit { path, message } => {
                 if let Some(socket) = self.socket(path) {
@@ -148,7 +148,7 @@ impl Driver {
     }
 
     fn socket(&mut self, path: Path) -> Option<&mut Socket> {
-        self.sockets.iter_mut().find(|socket| socket.path == path)
+        self.sockets.iter_mut().find_map(|(of, socket)| (*of == path).then_some(socket))
     }
 
     fn notice(&self, notice: Notice) {
@@ -164,10 +164,10 @@ impl Driver {
     }
 }
 
-fn poll_sockets(sockets: &mut [Socket], cx: &mut Context<'_>, max_message: usize) -> Poll<(Path, Happened)> {
-    for socket in sockets {
+fn poll_sockets(sockets: &mut [(Path, Socket)], cx: &mut Context<'_>, max_message: usize) -> Poll<(Path, Happened)> {
+    for (path, socket) in sockets {
         if let Poll::Ready(happened) = socket.poll(cx, max_message) {
-            return Poll::Ready((socket.path, happened));
+            return Poll::Ready((*path, happened));
         }
     }
     Poll::Pending

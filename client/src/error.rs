@@ -1,6 +1,8 @@
 //! One enum for each question a caller asks.
 
+use std::time::Duration;
 use thiserror::Error;
+use tsugi_proto::Close;
 use tsugi_proto::connection::{BadClientId, Loss, RequestError as Unanswered, SendError as Unsent};
 use tsugi_proto::event::EventError;
 use tsugi_proto::value::ValueError;
@@ -63,3 +65,43 @@ pub enum RequestError {
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[error("the connection ended: {:?}{}", .0.reason, .0.message.as_ref().map(|text| format!(": {text}")).unwrap_or_default())]
 pub struct Ended(pub Loss);
+
+/// Why there is no plain WebSocket.
+#[derive(Debug, Error)]
+pub enum WebSocketError {
+    /// It can never work: a mistake of the caller.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// Nobody answered, or not as a WebSocket server does.
+    #[error("no WebSocket: {0}")]
+    Unreachable(String),
+    /// The answer was another one than that to an upgrade.
+    #[error("no WebSocket: the server answered {status} {message}")]
+    Refused {
+        /// The HTTP status.
+        status: u16,
+        /// The answer's text, at most 4,096 bytes of it.
+        message: String,
+        /// How long the server asks to be left alone.
+        retry_after: Option<Duration>,
+    },
+    /// Not open within [`handshake_timeout`](crate::ClientBuilder::handshake_timeout). Try again.
+    #[error("no WebSocket in time")]
+    Timeout,
+}
+
+/// How a plain WebSocket ended. Normal.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum WebSocketEnd {
+    /// The server closed it, or broke the rules of WebSockets: the code says what this end answered.
+    #[error("closed: {} {}", .0.code, .0.reason)]
+    Closed(Close),
+    /// The connection was cut.
+    #[error("the connection was lost")]
+    Lost,
+}
+
+/// Over 1 MiB waits to be written: wait for what comes, and try again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("too much waits to be written")]
+pub struct WebSocketFull;

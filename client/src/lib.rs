@@ -8,10 +8,11 @@ mod events;
 mod options;
 mod shared;
 mod transport;
+mod websocket;
 
 pub use client::Client;
 pub use delivery::{Delivery, DeliveryState};
-pub use error::{ConnectError, Ended, RequestError, SendError};
+pub use error::{ConnectError, Ended, RequestError, SendError, WebSocketEnd, WebSocketError, WebSocketFull};
 pub use events::{Events, Notice, Registration};
 pub use options::ClientBuilder;
 pub use tsugi_proto::codec;
@@ -21,4 +22,5 @@ pub use tsugi_proto::connection::{
 };
 pub use tsugi_proto::session::Transport;
 pub use tsugi_proto::value::{from_value, to_value};
-pub use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Instant, Value};
+pub use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Instant, Message, Value};
+pub use websocket::WebSocket;

@@ -1,7 +1,8 @@
 //! Options with their defaults, and the builder that sets them.
 
 use crate::client::Client;
-use crate::error::ConnectError;
+use crate::error::{ConnectError, WebSocketError};
+use crate::websocket::WebSocket;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -20,8 +21,8 @@ pub(crate) struct Options {
     wire: Wire,
     paths: Paths,
     while_down: WhileDown,
-    params: Vec<(String, String)>,
-    handshake_timeout: Duration,
+    pub(crate) params: Vec<(String, String)>,
+    pub(crate) handshake_timeout: Duration,
     max_queue: usize,
     max_queue_bytes: usize,
     pub(crate) headers: Vec<(String, String)>,
@@ -214,5 +215,13 @@ impl ClientBuilder {
     /// and the server do is no error, but in [`Client::state`].
     pub fn connect(self, url: &str) -> Result<Client, ConnectError> {
         Client::begin(url, &self.0)
+    }
+    /// Opens a plain WebSocket with the headers, parameters, handshake timeout and message limit of these options; the rest is for
+    /// events.
+    ///
+    /// # Errors
+    /// When there is none; nothing is tried again.
+    pub async fn open_websocket(self, url: &str) -> Result<WebSocket, WebSocketError> {
+        WebSocket::open(url, &self.0).await
     }
 }

@@ -12,9 +12,9 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
-use tsugi_proto::connection::{Flow, Path};
+use tsugi_proto::connection::Flow;
 use tsugi_proto::websocket::{Decoder, Incoming, Role, client_frame};
-use tsugi_proto::{Close, Message};
+use tsugi_proto::{Close, CloseCode, Message};
 
 /// Bytes not yet written, beyond which nothing more is taken or read.
 const FULL: usize = 1024 * 1024;
@@ -59,7 +59,6 @@ enum Ears {
 }
 
 pub(crate) struct Socket {
-    pub(crate) path: Path,
     stage: Stage,
     ears: Ears,
     queue: VecDeque<Message>,
@@ -80,13 +79,19 @@ struct Wire {
 
 impl Socket {
     /// Begins to open one. `query` is waited for first.
-    pub(crate) fn open<F>(path: Path, http: Arc<Http>, query: F) -> Self
+    pub(crate) fn open<F>(http: Arc<Http>, query: F) -> Self
     where
         F: Future<Output = Vec<(String, String)>> + Send + 'static,
     {
         let opening = async move { http.upgrade(&query.await).await };
         let stage = Stage::Opening(Box::pin(opening));
-        Self { path, stage, ears: Ears::Open, queue: VecDeque::new(), queued: 0, farewell: None }
+        Self { stage, ears: Ears::Open, queue: VecDeque::new(), queued: 0, farewell: None }
+    }
+
+    /// One that is open already.
+    pub(crate) fn over(io: TokioIo<Upgraded>, max_message: usize) -> Self {
+        let stage = Stage::Open(Wire::new(io, max_message));
+        Self { stage, ears: Ears::Open, queue: VecDeque::new(), queued: 0, farewell: None }
     }
 
     pub(crate) fn send(&mut self, message: Message) {
@@ -113,7 +118,8 @@ impl Socket {
         }
     }
 
-    fn held(&self) -> usize {
+    /// Bytes that are not written yet.
+    pub(crate) fn held(&self) -> usize {
         let out = if let Stage::Open(wire) = &self.stage { wire.out.len() } else { 0 };
         self.queued + out
     }
@@ -147,7 +153,8 @@ impl Socket {
             Refused::Answered(answer) => Happened::Refused(answer),
             Refused::Failed(why) => {
                 tracing::debug!(why, "no WebSocket");
-                Happened::Closed(None)
+                // No close frame holds it: it is read where the loss is described, and never written.
+                Happened::Closed(Some(Close { code: CloseCode::ABNORMAL, reason: why.into() }))
             }
         }
     }
@@ -155,7 +162,7 @@ impl Socket {
     /// After its end it is only waited for until the peer has heard of it.
     fn note(&mut self, happened: Happened) -> Happened {
         if let Happened::Closed(close) = &happened {
-            let said = close.clone().unwrap_or(Close::because(tsugi_proto::CloseCode::NORMAL, ""));
+            let said = close.clone().unwrap_or(Close::because(CloseCode::NORMAL, ""));
             self.let_go(&said);
             // Whoever closed, or is not there any more, is not waited for.
             self.farewell = Some(Box::pin(tokio::time::sleep(Duration::from_millis(100))));

@@ -8,4 +8,5 @@ mod paths;
 mod restart;
 mod sente;
 mod support;
+mod websocket;
 mod who;
