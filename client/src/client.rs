@@ -5,8 +5,8 @@ use crate::driver::Driver;
 use crate::error::{ConnectError, Ended, RequestError, SendError};
 use crate::events::{Events, Registration};
 use crate::options::{ClientBuilder, Options};
+use crate::platform::{Http, MaybeSend, MaybeSync, Tasks};
 use crate::shared::{Kind, Shared};
-use crate::transport::Http;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::sync::Arc;
@@ -76,12 +76,12 @@ impl Client {
     }
 
     pub(crate) fn begin(url: &str, options: &Options) -> Result<Self, ConnectError> {
-        let runtime = tokio::runtime::Handle::try_current()?;
+        let tasks = Tasks::here()?;
         let http = Arc::new(Http::new(url, options)?);
         let connection = Connection::new(options.config()?, random);
         let shared = Arc::new(Shared::new(connection, options.events));
         shared.command(Connection::open);
-        runtime.spawn(Driver::new(Arc::clone(&shared), http, options.max_message).run());
+        tasks.spawn(Driver::new(Arc::clone(&shared), http, options.max_message).run());
         let (request_timeout, send_timeout) = (options.request_timeout, options.send_timeout);
         Ok(Self(Arc::new(Handle { shared, request_timeout, send_timeout })))
     }
@@ -160,7 +160,7 @@ impl Client {
     pub fn on<T, F>(&self, id: &str, handler: F) -> Result<Registration, SendError>
     where
         T: DeserializeOwned,
-        F: Fn(T) + Send + Sync + 'static,
+        F: Fn(T) + MaybeSend + MaybeSync + 'static,
     {
         let id = EventId::new(id).map_err(EventError::Id)?;
         Ok(self.0.shared.handlers.add(id, handler))
@@ -236,4 +236,16 @@ impl Client {
 /// For waits only. Where there is no randomness clients come back at the same time, which is a pity and no more.
 fn random() -> f64 {
     f64::from(getrandom::u32().unwrap_or(u32::MAX / 2)) / f64::from(u32::MAX)
+}
+
+#[cfg(all(test, not(target_arch = "wasm32")))]
+mod tests {
+    #[test]
+    fn handles_may_go_to_and_be_used_by_other_threads() {
+        fn anywhere<T: Send + Sync>() {}
+        anywhere::<super::Client>();
+        anywhere::<crate::Delivery>();
+        anywhere::<crate::Registration>();
+        anywhere::<crate::ClientBuilder>();
+    }
 }

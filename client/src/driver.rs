@@ -3,18 +3,15 @@
 //! Everything of a client is polled in this one task: sockets, requests, the clock. When it ends, nothing of the client is left.
 
 use crate::events::Notice;
-use crate::options::TokenSource;
+use crate::platform::{Answer, BoxFuture, Happened, Http, Socket, Surroundings, TokenSource};
 use crate::shared::{Core, Life, Shared};
-use crate::transport::websocket::{Happened, Socket};
-use crate::transport::{Answer, Http};
-use std::future::{Future, poll_fn};
-use std::pin::Pin;
+use std::future::poll_fn;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use tsugi_proto::Instant;
 use tsugi_proto::connection::{ExchangeId, Flow, Output, Path, Request, State};
 
-type Exchange = Pin<Box<dyn Future<Output = Result<Answer, String>> + Send>>;
+type Exchange = BoxFuture<Result<Answer, String>>;
 
 pub(crate) struct Driver {
     shared: Arc<Shared>,
@@ -47,6 +44,7 @@ impl Driver {
 
     /// Runs until nobody holds the client any more and goodbye was said.
     pub(crate) async fn run(mut self) {
+        let _told = Surroundings::watch(&self.shared);
         loop {
             self.drain();
             let (life, next) = self.shared.with(|core, _| (core.life, core.connection.poll_timeout()));
@@ -62,7 +60,7 @@ impl Driver {
         let Self { shared, sockets, exchanges, max_message, .. } = self;
         let due = async {
             match next {
-                Some(next) => tokio::time::sleep_until(shared.tick(next)).await,
+                Some(next) => shared.clock.sleep_until(next).await,
                 None => std::future::pending().await,
             }
         };
@@ -82,7 +80,7 @@ impl Driver {
         }
         self.shared.with(|Core { connection, .. }, now| match woken {
             Woken::Time => connection.handle_timeout(now),
-            Woken::Called | Woken::Socket(_, Happened::Gone) => {}
+            Woken::Called | Woken::Socket(_, Happened::Room | Happened::Gone) => {}
             Woken::Socket(path, Happened::Message(message)) => connection.handle_message(now, path, &message),
             Woken::Socket(path, Happened::Closed(close)) => connection.handle_closed(now, path, close),
             Woken::Socket(path, Happened::Refused(Answer { status, body, retry_after })) => {

@@ -1,7 +1,9 @@
 //! One enum for each question a caller asks.
 
+#[cfg(not(target_arch = "wasm32"))]
 use std::time::Duration;
 use thiserror::Error;
+#[cfg(not(target_arch = "wasm32"))]
 use tsugi_proto::Close;
 use tsugi_proto::connection::{BadClientId, Loss, RequestError as Unanswered, SendError as Unsent};
 use tsugi_proto::event::EventError;
@@ -31,7 +33,8 @@ pub enum ConnectError {
     /// The operating system has no random numbers.
     #[error("no random numbers: {0}")]
     Random(#[from] getrandom::Error),
-    /// A client lives in a tokio runtime, and there is none here.
+    /// A client lives in a tokio runtime, and there is none here. In a browser there is no need of one.
+    #[cfg(not(target_arch = "wasm32"))]
     #[error("there is no tokio runtime here: {0}")]
     Runtime(#[from] tokio::runtime::TryCurrentError),
 }
@@ -67,6 +70,7 @@ pub enum RequestError {
 pub struct Ended(pub Loss);
 
 /// Why there is no plain WebSocket.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Debug, Error)]
 pub enum WebSocketError {
     /// It can never work: a mistake of the caller.
@@ -91,6 +95,7 @@ pub enum WebSocketError {
 }
 
 /// How a plain WebSocket ended. Normal.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum WebSocketEnd {
     /// The server closed it, or broke the rules of WebSockets: the code says what this end answered.
@@ -102,6 +107,7 @@ pub enum WebSocketEnd {
 }
 
 /// Over 1 MiB waits to be written: wait for what comes, and try again.
+#[cfg(not(target_arch = "wasm32"))]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[error("too much waits to be written")]
 pub struct WebSocketFull;

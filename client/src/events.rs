@@ -1,5 +1,6 @@
 //! What the server says unasked.
 
+use crate::platform::{Handler, MaybeSend, MaybeSync};
 use serde::de::DeserializeOwned;
 use std::collections::HashMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -52,8 +53,6 @@ impl Events {
     }
 }
 
-/// Returns whether the data was what the handler takes.
-type Handler = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
 type Table = HashMap<EventId, Vec<(u64, Handler)>>;
 
 /// The handlers of a client. The lock is held to look one up, never while one runs: a handler may add and remove others.
@@ -64,7 +63,7 @@ impl Handlers {
     pub(crate) fn add<T, F>(self: &Arc<Self>, id: EventId, handler: F) -> Registration
     where
         T: DeserializeOwned,
-        F: Fn(T) + Send + Sync + 'static,
+        F: Fn(T) + MaybeSend + MaybeSync + 'static,
     {
         let handler: Handler = Arc::new(move |data| from_value(data.clone()).map(&handler).is_ok());
         let mut table = self.0.lock();

@@ -1,4 +1,8 @@
 #![doc = include_str!("../README.md")]
+#![cfg_attr(
+    target_arch = "wasm32",
+    allow(clippy::arc_with_non_send_sync, reason = "one source for both; natively they are")
+)]
 
 mod client;
 mod delivery;
@@ -6,15 +10,21 @@ mod driver;
 mod error;
 mod events;
 mod options;
+mod platform;
 mod shared;
+#[cfg(not(target_arch = "wasm32"))]
 mod transport;
+#[cfg(not(target_arch = "wasm32"))]
 mod websocket;
 
 pub use client::Client;
 pub use delivery::{Delivery, DeliveryState};
-pub use error::{ConnectError, Ended, RequestError, SendError, WebSocketEnd, WebSocketError, WebSocketFull};
+pub use error::{ConnectError, Ended, RequestError, SendError};
+#[cfg(not(target_arch = "wasm32"))]
+pub use error::{WebSocketEnd, WebSocketError, WebSocketFull};
 pub use events::{Events, Notice, Registration};
 pub use options::ClientBuilder;
+pub use platform::{MaybeSend, MaybeSync};
 pub use tsugi_proto::codec;
 pub use tsugi_proto::connection::{
     Failure, Gap, GapReason, Loss, Open, Outcome, Paths, Reason, RequestError as Unanswered, SendError as Unsent,
@@ -23,4 +33,5 @@ pub use tsugi_proto::connection::{
 pub use tsugi_proto::session::Transport;
 pub use tsugi_proto::value::{from_value, to_value};
 pub use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Instant, Message, Value};
+#[cfg(not(target_arch = "wasm32"))]
 pub use websocket::WebSocket;

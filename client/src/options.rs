@@ -1,17 +1,17 @@
 //! Options with their defaults, and the builder that sets them.
 
 use crate::client::Client;
-use crate::error::{ConnectError, WebSocketError};
+use crate::error::ConnectError;
+#[cfg(not(target_arch = "wasm32"))]
+use crate::error::WebSocketError;
+use crate::platform::{MaybeSend, MaybeSync, TokenSource};
+#[cfg(not(target_arch = "wasm32"))]
 use crate::websocket::WebSocket;
 use std::future::Future;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
 use tsugi_proto::Codec;
 use tsugi_proto::connection::{Config, Paths, REQUEST_TIMEOUT, SEND_TIMEOUT, WhileDown, Wire};
-
-/// A function that finds the CSRF token out.
-pub(crate) type TokenSource = Arc<dyn Fn() -> Pin<Box<dyn Future<Output = Option<String>> + Send>> + Send + Sync>;
 
 /// What [`ClientBuilder`] gathers.
 #[derive(Clone)]
@@ -162,8 +162,8 @@ impl ClientBuilder {
     /// How to find the CSRF token out; asked at every attempt to connect, of whose time it is a part.
     pub fn csrf_token_with<F, Fut>(mut self, token: F) -> Self
     where
-        F: Fn() -> Fut + Send + Sync + 'static,
-        Fut: Future<Output = Option<String>> + Send + 'static,
+        F: Fn() -> Fut + MaybeSend + MaybeSync + 'static,
+        Fut: Future<Output = Option<String>> + MaybeSend + 'static,
     {
         self.0.token = Some(Arc::new(move || Box::pin(token())));
         self
@@ -216,11 +216,13 @@ impl ClientBuilder {
     pub fn connect(self, url: &str) -> Result<Client, ConnectError> {
         Client::begin(url, &self.0)
     }
+
     /// Opens a plain WebSocket with the headers, parameters, handshake timeout and message limit of these options; the rest is for
-    /// events.
+    /// events. Natively only: a page has the browser's.
     ///
     /// # Errors
     /// When there is none; nothing is tried again.
+    #[cfg(not(target_arch = "wasm32"))]
     pub async fn open_websocket(self, url: &str) -> Result<WebSocket, WebSocketError> {
         WebSocket::open(url, &self.0).await
     }

@@ -3,12 +3,12 @@
 use crate::delivery::Delivery;
 use crate::error::SendError;
 use crate::events::{Handlers, Notice};
+use crate::platform::Clock;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, broadcast, watch};
-use tokio::time::Instant as Tick;
 use tsugi_proto::connection::{ItemId, Reply, State};
 use tsugi_proto::{Close, Connection, Event, Instant};
 
@@ -20,7 +20,7 @@ pub(crate) struct Shared {
     pub(crate) state: watch::Sender<State>,
     pub(crate) notices: Mutex<Option<broadcast::Sender<Notice>>>,
     pub(crate) handlers: Arc<Handlers>,
-    origin: Tick,
+    pub(crate) clock: Clock,
 }
 
 pub(crate) struct Core {
@@ -55,18 +55,12 @@ impl Shared {
             state: watch::Sender::new(State::Idle),
             notices: Mutex::new(Some(broadcast::Sender::new(events))),
             handlers: Arc::default(),
-            origin: Tick::now(),
+            clock: Clock::start(),
         }
     }
 
     pub(crate) fn now(&self) -> Instant {
-        Instant::after_origin(self.origin.elapsed())
-    }
-
-    /// When a moment of the connection's clock is by tokio's; far away where that has no word for it.
-    pub(crate) fn tick(&self, at: Instant) -> Tick {
-        let far = || Tick::now() + Duration::from_secs(86_400);
-        self.origin.checked_add(at.since_origin()).unwrap_or_else(far)
+        self.clock.now()
     }
 
     /// One call of the connection by the driver.

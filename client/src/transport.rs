@@ -3,7 +3,8 @@
 pub(crate) mod websocket;
 
 use crate::error::ConnectError;
-use crate::options::{Options, TokenSource};
+use crate::options::Options;
+use crate::platform::{Answer, TokenSource};
 use base64::Engine;
 use bytes::Bytes;
 use http::header::{CONNECTION, CONTENT_TYPE, HeaderName, HeaderValue, RETRY_AFTER, UPGRADE};
@@ -27,13 +28,6 @@ const IDLE: Duration = Duration::from_secs(60);
 type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
 #[cfg(not(any(feature = "native-roots", feature = "webpki-roots")))]
 type Connector = HttpConnector;
-
-/// An HTTP answer.
-pub(crate) struct Answer {
-    pub(crate) status: u16,
-    pub(crate) body: Bytes,
-    pub(crate) retry_after: Option<Duration>,
-}
 
 /// Why there is no WebSocket.
 pub(crate) enum Refused {

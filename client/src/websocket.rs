@@ -2,7 +2,7 @@
 
 use crate::error::{ConnectError, WebSocketEnd, WebSocketError, WebSocketFull};
 use crate::options::Options;
-use crate::transport::websocket::{Happened, Socket};
+use crate::platform::{Happened, Socket};
 use crate::transport::{Http, Refused};
 use std::future::poll_fn;
 use tsugi_proto::connection::Flow;
@@ -72,10 +72,15 @@ impl WebSocket {
         if let Some(end) = &self.end {
             return Err(end.clone());
         }
-        let end = match poll_fn(|cx| self.socket.poll(cx, self.max_message)).await {
-            Happened::Message(message) => return Ok(message),
-            Happened::Closed(Some(close)) if close.code != CloseCode::ABNORMAL => WebSocketEnd::Closed(close),
-            Happened::Closed(_) | Happened::Refused(_) | Happened::Gone => WebSocketEnd::Lost,
+        let end = loop {
+            match poll_fn(|cx| self.socket.poll(cx, self.max_message)).await {
+                Happened::Message(message) => return Ok(message),
+                Happened::Room => {}
+                Happened::Closed(Some(close)) if close.code != CloseCode::ABNORMAL => {
+                    break WebSocketEnd::Closed(close);
+                }
+                Happened::Closed(_) | Happened::Refused(_) | Happened::Gone => break WebSocketEnd::Lost,
+            }
         };
         self.end = Some(end.clone());
         Err(end)

@@ -1,6 +1,7 @@
 //! One WebSocket, from the upgrade to the end, driven by whoever polls it.
 
-use super::{Answer, Http, Refused};
+use super::{Http, Refused};
+use crate::platform::Happened;
 use bytes::{Buf, Bytes, BytesMut};
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -29,18 +30,6 @@ const TEXT: u8 = 0x1;
 const BINARY: u8 = 0x2;
 const CLOSE: u8 = 0x8;
 const PONG: u8 = 0xa;
-
-/// What became of a WebSocket.
-pub(crate) enum Happened {
-    /// A message came.
-    Message(Message),
-    /// It ended.
-    Closed(Option<Close>),
-    /// It was never one.
-    Refused(Answer),
-    /// After the end, or after it was let go: forget it.
-    Gone,
-}
 
 /// A future that ends in an open WebSocket.
 type Opening = Pin<Box<dyn Future<Output = Result<TokioIo<Upgraded>, Refused>> + Send>>;
@@ -177,6 +166,7 @@ impl Socket {
             self.stage = Stage::Gone;
             return Poll::Ready(Happened::Gone);
         }
+        let was_full = self.flow() == Flow::Full;
         let Stage::Open(wire) = &mut self.stage else { return Poll::Ready(Happened::Gone) };
         if let Poll::Ready(Err(_)) = wire.poll_write(cx, &mut self.queue, &mut self.queued) {
             return Poll::Ready(Happened::Closed(None));
@@ -186,6 +176,9 @@ impl Socket {
         }
         if wire.out.len() + self.queued > FULL && self.ears == Ears::Open {
             return Poll::Pending;
+        }
+        if was_full {
+            return Poll::Ready(Happened::Room);
         }
         let read = wire.poll_read(cx);
         // Answers to pings were put there meanwhile.
