@@ -4,6 +4,7 @@
 //! wants, on a clock that moves when the test says so.
 
 pub mod link;
+pub mod local;
 pub mod pair;
 pub mod server_end;
 pub mod sim;

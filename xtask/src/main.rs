@@ -2,6 +2,7 @@
 
 mod autobahn;
 mod bench;
+mod instructions;
 mod licences;
 mod memory;
 mod shell;
@@ -25,6 +26,8 @@ enum Command {
     Test(test::Options),
     /// Measures the server's memory for each idle WebSocket client
     Memory(memory::Options),
+    /// Counts instructions and allocations of what a message passes through, and compares with what they were
+    Instructions(instructions::Options),
     /// Measures speed and memory beside other servers, and writes a table and plots
     Bench(bench::Options),
     /// Runs the Autobahn test suite against the WebSocket layer, in both roles
@@ -40,6 +43,7 @@ fn main() -> ExitCode {
         // It has said what failed, and its summary is the last line.
         Command::Test(options) => return if test::run(&options) { ExitCode::SUCCESS } else { ExitCode::FAILURE },
         Command::Memory(options) => memory::run(&options),
+        Command::Instructions(options) => instructions::run(&options),
         Command::Bench(options) => bench::run(&options),
         Command::Autobahn(options) => autobahn::run(&options),
         Command::Sim(options) => sim::run(&options),

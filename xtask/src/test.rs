@@ -1,6 +1,6 @@
 //! `cargo xtask test`.
 
-use crate::shell::{Outcome, capture, command, exists, root};
+use crate::shell::{Outcome, capture, command, exists, most_files, root};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -17,7 +17,7 @@ pub(crate) struct Options {
 type Stage = fn() -> Outcome<String>;
 
 /// What must hold, in the order in which a mistake is cheapest to find.
-const STAGES: [(&str, Stage); 18] = [
+const STAGES: [(&str, Stage); 19] = [
     ("rust components", rust_components),
     ("format", || capture(command("", "cargo fmt --all --check"))),
     ("clippy", clippy),
@@ -37,7 +37,8 @@ const STAGES: [(&str, Stage); 18] = [
     ("browser", browser),
     ("sockjs-client", sockjs_client),
     ("benchmark", benchmark),
-    ("memory", || capture(command("", "cargo xtask memory --connections 2000 --limit 5120"))),
+    ("instructions", crate::instructions::stage),
+    ("memory", memory),
 ];
 
 /// Runs the stages, goes on after one that fails, and says whether all passed. The summary's last line is the output's last.
@@ -187,6 +188,12 @@ fn benchmark() -> Outcome<String> {
     let mut tests = command("benches", "cargo test --package tsugi-benches");
     tests.env("CARGO_TARGET_DIR", root().join("target"));
     capture(tests)
+}
+
+/// At most 3 KiB for each idle connection, of which there are 10,000 where a process may open so many files.
+fn memory() -> Outcome<String> {
+    let connections = 10_000.min(most_files().saturating_sub(200));
+    capture(command("", &format!("cargo xtask memory --connections {connections} --limit 3072")))
 }
 
 fn chromium() -> Outcome {

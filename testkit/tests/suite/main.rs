@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests; clippy.toml excepts only what stands in a #[test] function")]
 
+mod allocations;
 mod every_codec;
 mod pair_chaos;
 mod pair_scenarios;

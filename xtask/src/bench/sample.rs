@@ -1,7 +1,7 @@
 //! One measurement of one server: processes are started, asked, and gone again.
 
 use super::catalogue::{Job, KeepAlive, Kind, Program, Server};
-use crate::shell::{Outcome, capture, command, exists, root};
+use crate::shell::{Outcome, capture, command, exists, most_files, root};
 use crate::talker::Talker;
 use serde_json::Value;
 use std::fmt;
@@ -140,14 +140,6 @@ pub(crate) fn check(jobs: &[&Job], servers: &[&Server]) -> Outcome {
             job.name, job.connections
         )),
     }
-}
-
-/// How many files a process may open when it asks for as many as it can get (proc(5), `limits`).
-fn most_files() -> usize {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
-    let line = limits.lines().find_map(|line| line.strip_prefix("Max open files"));
-    let hard = line.and_then(|line| line.split_whitespace().nth(1)?.parse().ok());
-    hard.unwrap_or(usize::MAX)
 }
 
 /// Builds what these servers need, and no peer that nobody asked for.
