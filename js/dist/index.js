@@ -1,4 +1,4 @@
-import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-CIB6WddZ.js";
+import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-CH_QDcZS.js";
 const CAP_MS = 2e4;
 const BASE_MS = 500;
 const LEAST_MS = 100;
@@ -10,34 +10,38 @@ const ANY = "chsk/any";
 const GAP = "chsk/gap";
 const STATE = "chsk/state";
 var Events = class {
-  #handlers = /* @__PURE__ */ new Map();
+  #handlers = /* @__PURE__ */ new Set();
   #report;
   constructor(report2) {
     this.#report = report2;
   }
   /** Adding a function twice is two subscriptions, each with its own end. */
   on(id, handler) {
-    const handlers = this.#handlers.get(id) ?? /* @__PURE__ */ new Set();
-    this.#handlers.set(id, handlers);
-    const own = (...what) => handler(...what);
-    handlers.add(own);
+    const own = {
+      id,
+      handler
+    };
+    this.#handlers.add(own);
     return () => {
-      handlers.delete(own);
+      this.#handlers.delete(own);
     };
   }
-  A(id, ...what) {
-    for (const handler of [...this.#handlers.get(id) ?? []]) try {
-      const result = handler(...what);
-      if (result instanceof Promise) result.catch((error) => this.#report(error));
-    } catch (error) {
-      this.#report(error);
+  B(id, ...what) {
+    for (const { id: wanted, handler } of [...this.#handlers]) {
+      if (wanted !== id) continue;
+      try {
+        const result = handler(...what);
+        if (result instanceof Promise) result.catch((error) => this.#report(error));
+      } catch (error) {
+        this.#report(error);
+      }
     }
   }
   /** Events of one batch, one after another; what is no event is reported and passed over. */
   M(events) {
     for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") {
-      this.A(event[0], event[1]);
-      this.A(ANY, event[0], event[1]);
+      this.B(event[0], event[1]);
+      this.B(ANY, event[0], event[1]);
     } else this.#report(/* @__PURE__ */ new TypeError("tsugi: the server sent what is no event"));
   }
 };
@@ -53,7 +57,7 @@ function readHandshake(payload, defaults) {
   return {
     user: nobody ? null : String(uid),
     data,
-    N: terms
+    t: terms
   };
 }
 function readWelcome(payload) {
@@ -87,7 +91,7 @@ var Ledger = class {
   * Takes note of an item.
   * @returns whether it is news, and did not come before on another carrier.
   */
-  O(number, items, ms) {
+  N(number, items, ms) {
     if (number <= this.received) return false;
     this.received = number;
     if (number - this.#acknowledged >= items) this.#tell();
@@ -95,18 +99,50 @@ var Ledger = class {
     return true;
   }
   /** The server is told now: how far it is. */
-  x() {
+  w() {
     this.#environment.cancel(this.#late);
     this.#late = void 0;
     this.#acknowledged = this.received;
     return this.received;
   }
   /** Another session begins, or what lies before an item will not come. */
-  D(next) {
+  O(next) {
     this.received = next - 1;
-    this.x();
+    this.w();
   }
 };
+const BROKEN_RULES = [
+  1002,
+  1003,
+  1007,
+  1008,
+  1009
+];
+const MAX_RETRY_AFTER_MS = 3e5;
+const REASONS = {
+  400: "rejected",
+  401: "refused",
+  402: "refused",
+  403: "refused",
+  409: "session-gone",
+  503: "busy"
+};
+function isFinal({ reason, code = 0 }) {
+  return code >= 3500 && code < 5e3 && code % 1e3 >= 500 || reason === "refused" || reason === "rejected";
+}
+function isViolation({ reason, code = 0 }) {
+  return reason === "bad-frame" || BROKEN_RULES.includes(code);
+}
+function lossOf({ status, headers }, text) {
+  const loss = {
+    reason: REASONS[status] ?? "network",
+    httpStatus: status,
+    message: text.slice(0, 200) || void 0
+  };
+  const retryAfterMs = Number(headers.get("retry-after") ?? "none") * 1e3;
+  if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
+  return loss;
+}
 const CLIMB_MS = 3e4;
 const CLIMB_CAP_MS = 3e5;
 const YOUNG_DEATHS = 3;
@@ -115,41 +151,41 @@ var Path = class {
   #failedClimbs;
   #youngDeaths;
   constructor(allowed, webSocketExists) {
-    this.u = "fine";
+    this.v = "fine";
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
     this.#allowed = webSocketExists ? allowed : allowed.filter((transport) => transport !== "ws");
-    if (!this.#allowed.includes("ws")) this.u = "unavailable";
+    if (!this.#allowed.includes("ws")) this.v = "unavailable";
   }
   /** What an attempt begins with. */
-  E() {
-    return this.u === "fine" || !this.y("poll") ? this.#allowed[0] : "poll";
+  F() {
+    return this.v === "fine" || !this.C("poll") ? this.#allowed[0] : "poll";
   }
-  y(transport) {
+  C(transport) {
     return this.#allowed.includes(transport);
   }
-  /** An open WebSocket was lost. */
-  P(young) {
-    this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
-    if (this.#youngDeaths >= YOUNG_DEATHS && this.y("poll")) this.u = "unstable";
+  /** An open WebSocket was lost before it could be trusted. */
+  P() {
+    this.#youngDeaths += 1;
+    if (this.#youngDeaths >= YOUNG_DEATHS) this.v = "unstable";
   }
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
-  F() {
+  G() {
     this.#youngDeaths = 0;
-    if (this.y("ws")) this.u = "fine";
+    if (this.C("ws")) this.v = "fine";
   }
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
   Q(random) {
-    if (!this.y("ws") || this.#allowed[0] === "poll") return void 0;
+    if (this.#allowed[0] !== "ws") return void 0;
     const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
     return Math.round(base * (0.75 + 0.5 * random));
   }
   R(verdict) {
     this.#failedClimbs += 1;
-    this.u = verdict;
+    this.v = verdict;
   }
   /** A WebSocket was open long enough to be trusted, or the network is another one: what was learnt may be wrong. */
-  B() {
+  D() {
     this.#failedClimbs = 0;
     this.#youngDeaths = 0;
   }
@@ -157,42 +193,45 @@ var Path = class {
 var Carrier = class {
   #watchdog;
   constructor(host) {
-    this.z = "handshake";
+    this.x = "handshake";
     this.next = 0;
-    this.t = false;
+    this.u = false;
     this.host = host;
+  }
+  /** The server has taken this carrier. */
+  S(terms) {
+    this.t = terms;
+    this.H();
+    this.y();
   }
   /** Ends it without a word to the host. */
   close(code = 1e3, reason = "") {
-    if (this.t) return;
-    this.t = true;
-    this.v();
-    this.G(code, reason);
+    if (this.u) return;
+    this.u = true;
+    this.z();
+    this.I(code, reason);
   }
   f(reason, message, code) {
     this.c({
       reason,
-      message: message === void 0 ? message : String(message),
+      message: message ? String(message) : void 0,
       code
     });
   }
   c(loss, closeCode) {
-    if (this.t) return;
+    if (this.u) return;
     this.close(closeCode);
-    this.host.S(this, loss);
+    this.host.T(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
-  v(ms, late) {
+  z(ms, late) {
     this.host.e.cancel(this.#watchdog);
     this.#watchdog = late && this.host.e.m(ms, late);
   }
-  /** @returns `undefined` after a failure. */
-  decode(message) {
-    try {
-      return this.host.codec.decode(message);
-    } catch (error) {
-      this.f("bad-frame", error);
-      return;
+  A(packets) {
+    for (const packet of packets) {
+      if (this.u) return;
+      if (!this.host.U(this, packet)) this.f("bad-frame");
     }
   }
 };
@@ -200,7 +239,6 @@ const POST_TIMEOUT_MS = 15e3;
 const SLACK_MS = 1e4;
 const HELD_MS = 250;
 const PAUSE_MS = 500;
-const MAX_RETRY_AFTER_MS = 3e5;
 var PollCarrier = class extends Carrier {
   constructor(..._args) {
     super(..._args);
@@ -209,7 +247,6 @@ var PollCarrier = class extends Carrier {
     this.#fenced = false;
     this.#exchanges = /* @__PURE__ */ new Set();
   }
-  #terms;
   #posting;
   /** Which poll is outstanding. What an earlier one brings comes again. */
   #poll;
@@ -218,33 +255,31 @@ var PollCarrier = class extends Carrier {
   /** It was called: no poll is begun any more either. */
   #fenced;
   #exchanges;
+  J() {
+    this.#run(async () => this.A(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
+  }
+  K(text) {
+    this.#run(async () => this.A(await this.#post(text)));
+  }
   H() {
-    this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
-  }
-  I(text) {
-    this.#run(async () => this.#receive(await this.#post(text)));
-  }
-  J(terms) {
-    this.#terms = terms;
     this.#startPoll();
-    this.w();
   }
-  C(text) {
+  E(text) {
     const can = this.#mayPost();
     if (can) this.#deliver(text, []);
     return can;
   }
   /** Stops posting, and says when hello may be said on a WebSocket. */
-  T(quiet) {
+  V(quiet) {
     this.#quiet = quiet;
     this.#ceded();
   }
   /** Nobody took over after all. */
-  U() {
+  W() {
     this.#fenced = false;
     this.#quiet = void 0;
-    if (!this.#poll) this.#startPoll();
-    this.w();
+    this.#startPoll();
+    this.y();
   }
   #ceded() {
     if (!this.#quiet || this.#fenced || this.#posting) return;
@@ -253,32 +288,28 @@ var PollCarrier = class extends Carrier {
     this.#quiet();
   }
   #startPoll() {
+    if (this.#poll || this.#fenced) return;
     const poll = {};
     this.#poll = poll;
-    this.#run(async () => {
-      try {
-        await this.#pollOnce(poll);
-      } catch (error) {
-        if (this.#poll === poll) throw error;
-      }
-    });
+    this.#run(() => this.#pollOnce(poll));
   }
   async #pollOnce(poll) {
     const { e: environment } = this.host;
     const polledAt = environment.now();
-    const ack = this.#terms?.session === void 0 ? {} : { ack: String(this.host.x()) };
-    const packets = await this.#get(ack, this.#holdMs());
-    if (this.t || this.#poll !== poll) return;
+    const ack = this.t?.session === void 0 ? {} : { ack: String(this.host.w()) };
+    const packets = await this.#get(ack, this.#holdMs()).catch((error) => {
+      if (this.#poll === poll) throw error;
+      return [];
+    });
+    if (this.#poll !== poll) return;
     this.#poll = void 0;
-    this.#receive(packets);
-    if (this.t) return;
-    const next = () => {
-      if (!this.#poll && !this.#fenced) this.#startPoll();
-    };
-    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.v(PAUSE_MS, next);
+    this.A(packets);
+    if (this.u) return;
+    const next = () => this.#startPoll();
+    if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething)) this.z(PAUSE_MS, next);
     else next();
   }
-  w() {
+  y() {
     while (this.#mayPost()) {
       const parcels = this.#batch();
       if (parcels.length === 0) return;
@@ -287,12 +318,12 @@ var PollCarrier = class extends Carrier {
     }
   }
   #mayPost() {
-    return this.#terms !== void 0 && !this.t && !this.#quiet && !this.#posting;
+    return this.t !== void 0 && !this.u && !this.#quiet && !this.#posting;
   }
   /** In order, as many as the server takes at once, and at least one. Sente takes one. */
   #batch() {
     const parcels = [];
-    let room = this.#terms?.session && this.#terms["max-message"] / 3 || 0;
+    let room = this.t?.session && this.t?.["max-message"] / 3 || 0;
     for (let next = this.host.o(); next; next = this.host.o(room)) {
       parcels.push(next);
       room -= next.text.length + 1;
@@ -300,36 +331,33 @@ var PollCarrier = class extends Carrier {
     return parcels;
   }
   #deliver(body, parcels) {
-    const asked = this.#terms?.session === void 0 && parcels.find((parcel) => parcel.i);
+    const asked = this.t?.session === void 0 && parcels.find((parcel) => parcel.i);
     if (!asked) this.#posting = true;
     this.#run(async () => {
       const packets = await this.#send(body, parcels);
       if (asked) this.host.h(asked.a, senteReply(packets[0]?.payload));
       else {
         this.#posting = false;
-        this.#receive(packets);
+        this.A(packets);
         this.#ceded();
       }
-      this.w();
+      this.y();
     });
   }
   async #send(body, parcels) {
     try {
-      if (this.#terms?.session !== void 0) return await this.#post(body);
+      if (this.t?.session !== void 0) return await this.#post(body);
       const [query, form] = typeof body === "string" ? [{}, new URLSearchParams({ ppstr: body })] : [{ "binary?": "true" }, body];
       return await this.#exchange(query, this.#holdMs(), form);
     } catch (error) {
       const { httpStatus } = error;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
-      this.host.V(parcels, httpStatus);
+      this.host.X(parcels, httpStatus);
       return [];
     }
   }
   #holdMs() {
-    return (this.#terms?.["poll-ms"] ?? 0) + SLACK_MS;
-  }
-  #receive(packets) {
-    if (!this.t) this.host.K(this, packets);
+    return (this.t?.["poll-ms"] ?? 0) + SLACK_MS;
   }
   #get(query, timeoutMs) {
     return this.#exchange({
@@ -342,7 +370,7 @@ var PollCarrier = class extends Carrier {
   }
   async #exchange(query, timeoutMs, body, own) {
     const { host } = this;
-    const session = this.#terms?.session;
+    const session = this.t?.session;
     const headers = {
       ...host.headers(),
       "X-Requested-With": "XMLHttpRequest",
@@ -350,37 +378,30 @@ var PollCarrier = class extends Carrier {
     };
     if (session !== void 0) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
-    let late = false;
-    const timer = host.e.m(timeoutMs, () => {
-      late = true;
-      abort.abort();
-    });
+    const timer = host.e.m(timeoutMs, () => abort.abort());
     this.#exchanges.add(abort);
-    const ask = async () => {
-      const method = body ? "POST" : "GET";
-      const { signal } = abort;
+    const method = body ? "POST" : "GET";
+    let response;
+    let content;
+    try {
       const init = {
         method,
         body,
         headers,
         cache: "no-store",
-        signal
+        signal: abort.signal
       };
-      const response2 = await host.e.fetch(host.url("poll", query), init);
-      return {
-        response: response2,
-        content: await (response2.status === 200 && host.codec.binary ? response2.arrayBuffer() : response2.text())
-      };
-    };
-    const { response, content } = await ask().catch((error) => {
+      response = await host.e.fetch(host.url("poll", query), init);
+      content = await (response.status === 200 && host.codec.binary ? response.arrayBuffer() : response.text());
+    } catch (error) {
       throw {
-        reason: late ? "timeout" : "network",
+        reason: abort.signal.aborted ? "timeout" : "network",
         message: String(error)
       };
-    }).finally(() => {
+    } finally {
       host.e.cancel(timer);
       this.#exchanges.delete(abort);
-    });
+    }
     if (response.status !== 200) throw lossOf(response, content);
     return host.codec.decode(content);
   }
@@ -391,28 +412,10 @@ var PollCarrier = class extends Carrier {
       else this.c(error);
     });
   }
-  G() {
+  I() {
     for (const abort of this.#exchanges) abort.abort();
   }
 };
-const REASONS = {
-  400: "rejected",
-  401: "refused",
-  402: "refused",
-  403: "refused",
-  409: "session-gone",
-  503: "busy"
-};
-function lossOf({ status, headers }, text) {
-  const loss = {
-    reason: REASONS[status] ?? "network",
-    httpStatus: status,
-    message: text.slice(0, 200) || void 0
-  };
-  const retryAfterMs = Number(headers.get("retry-after") ?? "none") * 1e3;
-  if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
-  return loss;
-}
 function carriesSomething({ payload, slot }) {
   return slot !== null || Array.isArray(payload) && payload.length > 0;
 }
@@ -432,43 +435,41 @@ var WebSocketCarrier = class extends Carrier {
     this.#asked = false;
   }
   #socket;
-  #terms;
   #heardAt;
   #pacer;
   /** A ping waits for its answer. */
   #asked;
-  H(handshakeTimeoutMs) {
+  J(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
     const WebSocket = this.host.e.WebSocket;
     try {
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
-      this.v(0, () => this.f("network", error));
+      this.#failSoon(error);
     }
   }
-  I(text, timeoutMs) {
+  K(text, timeoutMs) {
     this.#expect(timeoutMs);
     this.#write(text);
   }
   #expect(timeoutMs) {
-    this.v(timeoutMs, () => this.f("timeout", `no ${this.z} in time`));
+    this.z(timeoutMs, () => this.f("timeout", `no ${this.x} in time`));
   }
-  J(terms) {
-    this.#terms = terms;
+  H() {
     this.#heardAt = this.host.e.now();
-    this.#listenFor(terms["ping-ms"]);
+    this.#watch();
   }
-  w() {
+  y() {
     const { e: environment } = this.host;
     environment.cancel(this.#pacer);
-    while (!this.t && !this.#isFull()) {
+    while (!this.u && !this.#isFull()) {
       const parcel = this.host.o();
       if (!parcel) return;
       this.#write(parcel.text);
     }
-    if (!this.t) this.#pacer = environment.m(PACE_MS, () => this.w());
+    if (!this.u) this.#pacer = environment.m(PACE_MS, () => this.y());
   }
-  C(text) {
+  E(text) {
     const can = !this.#isFull();
     if (can) this.#write(text);
     return can;
@@ -478,12 +479,12 @@ var WebSocketCarrier = class extends Carrier {
   }
   /** Asks whether anyone is there, without waiting for silence. */
   L() {
-    const terms = this.#terms;
-    if (!terms || this.t || this.#asked) return;
+    const { t: terms } = this;
+    if (!terms || this.u || this.#asked) return;
     this.#asked = true;
-    const slot = terms.session === void 0 ? "000000" : PING_SLOT;
-    this.v(terms["ping-timeout-ms"], () => {
-      if (!this.#asked) this.#listenFor(terms["ping-ms"]);
+    const slot = this.t?.session === void 0 ? "000000" : PING_SLOT;
+    this.z(terms["ping-timeout-ms"], () => {
+      if (!this.#asked) this.#watch();
       else this.c({
         reason: "timeout",
         code: NO_PONG,
@@ -503,35 +504,38 @@ var WebSocketCarrier = class extends Carrier {
     socket.onerror = () => {
     };
     socket.onclose = ({ code, reason }) => {
-      this.f(code === 1006 ? "network" : "server", reason || void 0, code);
+      this.f(code === 1006 ? "network" : "server", reason, code);
     };
   }
   #message(data) {
-    if (this.t) return;
     this.#heardAt = this.host.e.now();
     this.#asked = false;
-    const packets = this.decode(data);
-    if (packets) this.host.K(this, packets);
+    try {
+      this.A(this.host.codec.decode(data));
+    } catch (error) {
+      this.f("bad-frame", error);
+    }
   }
   /** Waits until nothing was heard for so long, then pings. */
-  #listenFor(ms) {
-    const { e: environment } = this.host;
-    const pingMs = this.#terms?.["ping-ms"] ?? ms;
-    this.v(ms, () => {
-      const silentMs = environment.now() - this.#heardAt;
-      if (silentMs >= pingMs) this.L();
-      else this.#listenFor(pingMs - silentMs);
-    });
+  #watch() {
+    const { "ping-ms": pingMs } = this.t;
+    const leftMs = this.#heardAt + pingMs - this.host.e.now();
+    if (leftMs > 0) this.z(leftMs, () => this.#watch());
+    else this.L();
   }
   #write(text) {
-    if (this.t) return;
+    if (this.u) return;
     try {
       this.#socket?.send(text);
     } catch (error) {
-      this.v(0, () => this.f("network", error));
+      this.#failSoon(error);
     }
   }
-  G(code, reason) {
+  /** Nobody expects a loss while they write. */
+  #failSoon(error) {
+    this.z(0, () => this.f("network", error));
+  }
+  I(code, reason) {
     this.host.e.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
@@ -540,15 +544,26 @@ var WebSocketCarrier = class extends Carrier {
     }
   }
 };
+function refuse(id, code, why) {
+  throw new SendError(code, `${id}: ${why}`);
+}
+function write(codec, packet, maxBytes) {
+  const { id } = packet;
+  if (!/^(?!chsk\/)[^/]+\/.+/.test(id)) refuse(id, "bad-event", 'not "namespace/name", or reserved');
+  let text = "";
+  try {
+    text = codec.encode(packet);
+  } catch (error) {
+    refuse(id, "bad-event", error);
+  }
+  if (!fits(text, maxBytes)) refuse(id, "too-large", `the server accepts ${maxBytes} bytes`);
+  return text;
+}
+function fits(text, maxBytes) {
+  return text.length * 3 <= maxBytes || new Blob([text]).size <= maxBytes;
+}
 const GOOD_MS = 5e3;
 const MAX_VIOLATIONS = 3;
-const VIOLATIONS = [
-  1002,
-  1003,
-  1007,
-  1008,
-  1009
-];
 const WAKE_MS = 250;
 const MAX_LENGTH = 16 * 1024 * 1024;
 var Connection = class {
@@ -583,8 +598,8 @@ var Connection = class {
     this.#outbox = config.outbox(this);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== void 0);
-    this.state = this.#connecting(this.#path.E() ?? "ws");
-    this.#unwatch = environment.W((what) => this.#wake(what));
+    this.state = this.#connecting(this.#path.F() ?? "ws");
+    this.#unwatch = environment.Y((what) => this.#wake(what));
     this.#connect();
   }
   get outbox() {
@@ -604,8 +619,8 @@ var Connection = class {
     this.#drop();
     this.#attempts = 0;
     this.#violations = 0;
-    this.#path.B();
-    this.#path.F();
+    this.#path.D();
+    this.#path.G();
     this.#connect();
   }
   close(code, reason) {
@@ -620,8 +635,8 @@ var Connection = class {
     });
   }
   /** Sends what may be sent by now. */
-  flush() {
-    this.#live?.w();
+  Z() {
+    this.#live?.y();
   }
   url(transport, query) {
     return this.#config.url(transport, query, this.#token);
@@ -633,14 +648,14 @@ var Connection = class {
       "X-CSRF-Token": this.#token
     };
   }
-  x() {
-    return this.#ledger.x();
+  w() {
+    return this.#ledger.w();
   }
   o(room) {
     const parcel = this.#outbox.o(room);
     if (!parcel) return void 0;
     const { a: number, text, i: wantsReply, g: delivery } = parcel;
-    if (!this.#fits(text)) {
+    if (!fits(text, this.#terms["max-message"])) {
       this.#outbox.f(number, "too-large");
       return this.o(room);
     }
@@ -658,22 +673,16 @@ var Connection = class {
   h(slot, reply) {
     this.#outbox.h(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
   }
-  V(parcels, httpStatus) {
+  X(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
     for (const { a: number } of parcels) this.#outbox.f(number, code);
   }
-  K(carrier, packets) {
-    for (const packet of packets) {
-      if (carrier !== this.#live && carrier !== this.#candidate) return;
-      if (!this.#understands(carrier, packet)) return carrier.f("bad-frame");
-    }
-  }
-  S(carrier, loss) {
+  T(carrier, loss) {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
-    else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
+    else this.#candidateLost(carrier, loss);
   }
   #connect() {
-    const transport = this.#path.E();
+    const transport = this.#path.F();
     if (!transport) return this.#end({ reason: "no-transport" });
     if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
   }
@@ -712,27 +721,26 @@ var Connection = class {
   }
   #open(transport) {
     this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
-    this.#candidate.H(this.#config.handshakeTimeoutMs);
+    this.#candidate.J(this.#config.handshakeTimeoutMs);
   }
-  /** @returns whether the server may say this now. */
-  #understands(carrier, packet) {
-    if (carrier.z === "handshake") return this.#handshake(carrier, packet.payload);
-    if (carrier.z === "welcome") return this.#welcome(carrier, packet.payload);
+  U(carrier, packet) {
+    if (carrier.x === "handshake") return this.#handshake(carrier, packet.payload);
+    if (carrier.x === "welcome") return this.#welcome(carrier, packet.payload);
     if (packet.slot === null) return this.#message(carrier, packet.payload);
     if (this.#isNews(carrier)) this.h(packet.slot, packet.payload);
     return true;
   }
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier) {
-    return !carrier.next || this.#ledger.O(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
+    return !carrier.next || this.#ledger.N(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
   }
   /** Tells the server what arrived, where a poll does not do it anyway. */
   #sayArrived() {
-    const data = this.x();
+    const data = this.w();
     if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
   }
   #say(id, data) {
-    this.#live?.C(this.codec.encode({
+    this.#live?.E(this.codec.encode({
       id,
       data,
       slot: null
@@ -741,7 +749,7 @@ var Connection = class {
   #handshake(carrier, payload) {
     const handshake = readHandshake(payload, this.#config.s);
     if (!handshake) return false;
-    const { user, data, N: terms } = handshake;
+    const { user, data, t: terms } = handshake;
     this.#user = {
       user,
       data
@@ -762,7 +770,7 @@ var Connection = class {
       session
     };
     const csrf = carrier.transport === "ws" ? this.#token : void 0;
-    carrier.z = "welcome";
+    carrier.x = "welcome";
     const say = () => {
       if (carrier !== this.#candidate) return;
       this.#outbox.k += 1;
@@ -780,10 +788,10 @@ var Connection = class {
         data,
         slot: null
       });
-      carrier.I(text, this.#config.handshakeTimeoutMs);
+      carrier.K(text, this.#config.handshakeTimeoutMs);
     };
     this.#outbox.l(() => {
-      if (this.#live instanceof PollCarrier) this.#live.T(say);
+      if (this.#live instanceof PollCarrier) this.#live.V(say);
       else say();
     });
   }
@@ -791,14 +799,7 @@ var Connection = class {
     const welcome = readWelcome(payload);
     if (!welcome) return false;
     const { session, resumed, next, why, taken, handled } = welcome;
-    if (!resumed) {
-      const from = this.#ledger.received + 1;
-      this.#ledger.D(1);
-      if (why) this.#events.A(GAP, {
-        from,
-        why
-      });
-    }
+    if (!resumed) this.#skipTo(1, why);
     this.#countFrom(carrier, next);
     this.#outbox.n(taken, handled);
     this.#adopt(carrier, {
@@ -810,13 +811,15 @@ var Connection = class {
   /** What lies between what arrived and the next item was too much for the server to keep. */
   #countFrom(carrier, next) {
     carrier.next = next;
+    if (next > this.#ledger.received + 1) this.#skipTo(next, "overflow", next - 1);
+  }
+  #skipTo(next, why, to) {
     const from = this.#ledger.received + 1;
-    if (next <= from) return;
-    this.#ledger.D(next);
-    this.#events.A(GAP, {
+    this.#ledger.O(next);
+    if (why) this.#events.B(GAP, {
       from,
-      to: next - 1,
-      why: "overflow"
+      to,
+      why
     });
   }
   /** The server has taken this carrier: from now on events travel on it. */
@@ -828,17 +831,16 @@ var Connection = class {
     this.#live = carrier;
     this.#candidate = void 0;
     this.#terms = terms;
-    carrier.z = "open";
-    if (carrier.transport === "ws") this.#path.u = "fine";
-    carrier.J(terms);
-    carrier.w();
-    const why = carrier.transport === "ws" ? "fine" : this.#path.u;
+    carrier.x = "open";
+    const { transport } = carrier;
+    if (transport === "ws") this.#path.v = "fine";
+    carrier.S(terms);
     this.#change({
       status: "open",
-      transport: carrier.transport,
+      transport,
       ...this.#user,
       resumed,
-      why
+      why: this.#path.v
     });
     if (carrier === this.#live) this.#planClimb();
   }
@@ -859,11 +861,11 @@ var Connection = class {
   }
   #closedByServer(carrier, data) {
     const { code, reason } = Object(data);
-    carrier.f("server", reason || void 0, typeof code === "number" ? code : 1e3);
+    carrier.f("server", reason, count(code) || 1e3);
   }
   /** Two carriers of one client are two clients to plain Sente: events would come twice. */
   #mayClimb() {
-    return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== void 0;
+    return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== void 0 && this.#path.C("ws");
   }
   #planClimb() {
     this.e.cancel(this.#climbTimer);
@@ -871,67 +873,53 @@ var Connection = class {
     if (ms) this.#climbTimer = this.e.m(ms, () => this.#climb());
   }
   #climb() {
-    if (!this.#mayClimb() || !this.#path.y("ws")) return;
-    this.e.cancel(this.#climbTimer);
-    this.#withToken(() => {
-      if (this.#mayClimb()) this.#open("ws");
-    });
+    if (this.#mayClimb()) this.#withToken(() => this.#mayClimb() && this.#open("ws"));
   }
   #candidateLost(carrier, loss) {
     this.#candidate = void 0;
     const verdict = loss.reason === "timeout" ? "mute" : "refused";
-    const spoke = carrier.z !== "handshake";
+    const spoke = carrier.x !== "handshake";
     if (this.#live) this.#climbLost(verdict);
-    else if (carrier.transport === "ws" && !spoke && this.#path.y("poll") && !this.#isFinal(loss)) {
-      this.#path.u = verdict;
+    else if (carrier.transport === "ws" && !spoke && this.#path.C("poll") && !isFinal(loss)) {
+      this.#path.v = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
-      if (carrier.transport === "poll") this.#path.F();
+      if (carrier.transport === "poll") this.#path.G();
       this.#failed(loss);
     }
   }
   #climbLost(verdict) {
     this.#path.R(verdict);
-    this.#live.U();
+    this.#live.W();
     this.#planClimb();
   }
   #liveLost(carrier, loss) {
-    this.e.cancel(this.#climbTimer);
-    this.#live = void 0;
-    this.#candidate?.close();
-    this.#candidate = void 0;
-    const openMs = this.e.now() - this.#openedAt;
-    if (carrier.transport === "ws") this.#path.P(openMs < GOOD_MS);
+    if (carrier.transport === "ws" && !this.#isGood()) this.#path.P();
     this.#noteGood();
-    this.#forget(loss);
-    this.#failed(loss);
-  }
-  /** Without a session nothing that was asked will be answered. */
-  #forget(loss) {
-    const { session } = this.#terms;
+    this.#drop();
     if (loss.reason === "session-gone") this.#terms = {
       ...this.#terms,
       session: void 0
     };
-    if (session === void 0) this.#outbox.p("disconnected", "sent");
+    this.#failed(loss);
+  }
+  #isGood() {
+    return this.e.now() - this.#openedAt >= GOOD_MS;
   }
   #noteGood() {
-    if (this.state.status !== "open" || this.e.now() - this.#openedAt < GOOD_MS) return;
+    if (this.state.status !== "open" || !this.#isGood()) return;
     this.#attempts = 0;
     this.#violations = 0;
-    if (this.state.transport === "ws") this.#path.B();
+    if (this.state.transport === "ws") this.#path.D();
   }
   #failed(loss) {
-    if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
-    if (this.#isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
+    if (isViolation(loss)) this.#violations += 1;
+    if (isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
     else this.#retry(loss);
-  }
-  #isFinal({ reason, code = 0 }) {
-    return code >= 3500 && code < 5e3 && code % 1e3 >= 500 || reason === "refused" || reason === "rejected";
   }
   #retry(loss) {
     const { e: environment } = this;
-    const waitMs = environment.offline() || environment.X() ? CAP_MS : backoff(this.#attempts, environment.random());
+    const waitMs = environment.offline() || environment._() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
@@ -966,16 +954,16 @@ var Connection = class {
     this.#epoch += 1;
     this.e.cancel(this.#retryTimer);
     this.e.cancel(this.#climbTimer);
-    this.x();
+    this.w();
     const live = this.#live;
     this.#candidate?.close(code, reason);
     live?.close(code, reason);
     this.#live = void 0;
     this.#candidate = void 0;
-    if (live && this.#terms.session === void 0) this.#forget({ reason: "reconnect" });
+    if (live && this.#terms.session === void 0) this.#outbox.p("disconnected", "sent");
   }
   #wake(what) {
-    if (what === "online") this.#path.B();
+    if (what === "online") this.#path.D();
     const { state } = this;
     const live = this.#live;
     if (state.status === "waiting") {
@@ -988,45 +976,31 @@ var Connection = class {
     else if (what === "online") this.#climb();
   }
   #add(id, data, wantsReply, { timeoutMs, signal, volatile }) {
-    const refuse = (code, why) => {
-      throw new SendError(code, `${id}: ${why}`);
-    };
     const live = this.#live;
     const outbox = this.#outbox;
     const { status } = this.state;
     const { maxQueue, r: refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
-    if (!live && (refuses || status === "closed")) refuse("disconnected", `no connection (${status})`);
-    if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
-    if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
+    if (!live && (refuses || status === "closed")) refuse(id, "disconnected", `no connection (${status})`);
     const number = outbox.d + 1;
-    let text = "";
-    try {
-      text = this.codec.encode({
-        id,
-        data,
-        slot: volatile ? null : wantsReply ? number : -number
-      });
-    } catch (error) {
-      refuse("bad-event", String(error));
-    }
-    if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
-    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much waits");
-    const ms = timeoutMs ?? outbox.Z?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
+    const slot = volatile ? null : wantsReply ? number : -number;
+    const text = write(this.codec, {
+      id,
+      data,
+      slot
+    }, this.#terms["max-message"]);
+    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse(id, "queue-full", "too much waits");
+    const ms = timeoutMs ?? outbox.aa?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
-    if (!volatile) this.flush();
-    else if (live?.C(text)) outbox.c(number, "sent");
+    if (!volatile) this.Z();
+    else if (live?.E(text)) outbox.c(number, "sent");
     else outbox.f(number, "dropped");
     return delivery;
-  }
-  #fits(text) {
-    const maxMessage = this.#terms["max-message"];
-    return text.length * 3 <= maxMessage || new Blob([text]).size <= maxMessage;
   }
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */
   #change(now) {
     const before = this.state;
     this.state = now;
-    this.#events.A(STATE, now, before);
+    this.#events.B(STATE, now, before);
     return this.state === now;
   }
 };
@@ -1043,18 +1017,17 @@ function browserOrNode(options) {
     })),
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
     q: location?.href,
-    X: () => document?.visibilityState === "hidden",
+    _: () => document?.visibilityState === "hidden",
     offline: () => navigator?.onLine === false,
-    W: watch,
-    Y: report
+    Y: watch,
+    $: report
   };
 }
 function watch(changed) {
   const stop = new AbortController();
   const { signal } = stop;
   const { document, addEventListener } = globalThis;
-  addEventListener?.("online", () => changed("online"), { signal });
-  addEventListener?.("offline", () => changed("offline"), { signal });
+  for (const what of ["online", "offline"]) addEventListener?.(what, () => changed(what), { signal });
   const seen = () => document?.visibilityState === "visible" && changed("visible");
   document?.addEventListener("visibilitychange", seen, { signal });
   return () => stop.abort();
@@ -1066,7 +1039,7 @@ function connect(url = "/chsk", options = {}) {
   return connectIn(browserOrNode(options), url, options);
 }
 function connectIn(environment, url, options) {
-  const events = new Events((error) => environment.Y(error));
+  const events = new Events((error) => environment.$(error));
   const config = configure(url, options, environment);
   const connection = new Connection(config, environment, events);
   return {
@@ -1090,15 +1063,14 @@ function connectIn(environment, url, options) {
 }
 function ready(connection, events) {
   return new Promise((resolve, reject) => {
-    let off;
     const look = () => {
       const { state } = connection;
       if (state.status === "open") resolve();
       else if (state.status === "closed") reject(new ConnectError(state));
       else return;
-      off?.();
+      off();
     };
-    off = events.on(STATE, look);
+    const off = events.on(STATE, look);
     look();
   });
 }

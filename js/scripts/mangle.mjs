@@ -8,52 +8,16 @@ import { transform } from "esbuild";
 const INTERNAL = [
   // environment.ts
   ["environment", "after", "watch", "hidden", "report", "page"],
-  // config.ts
-  ["senteTerms", "refuses"],
+  // config.ts, write.ts
+  ["senteTerms", "refuses", "flush"],
   // transport/
-  [
-    "handshakeTimeout",
-    "acknowledge",
-    "refused",
-    "receive",
-    "lost",
-    "hello",
-    "begin",
-    "pump",
-    "say",
-    "release",
-    "probe",
-  ],
-  ["cede", "resume", "within", "phase", "done", "wantsReply", "delivery"],
+  ["acknowledge", "refused", "receive", "understands", "lost", "hello", "begin", "begun", "pump", "say"],
+  ["release", "probe", "cede", "resume", "within", "phase", "done", "wantsReply", "delivery"],
   // path.ts
-  [
-    "verdict",
-    "allows",
-    "webSocketFailed",
-    "webSocketLost",
-    "webSocketProved",
-    "pollFailed",
-    "webSocketOpened",
-  ],
-  ["climbAfter", "climbFailed", "networkChanged"],
+  ["verdict", "allows", "webSocketDiedYoung", "pollFailed", "climbAfter", "climbFailed"],
   // events.ts, ledger.ts, outbox.ts, handshake.ts
-  ["fail", "end", "start", "settle", "number", "first", "forget"],
-  [
-    "tell",
-    "batch",
-    "enter",
-    "skipTo",
-    "rewind",
-    "take",
-    "last",
-    "attempts",
-    "failAll",
-    "whenOpen",
-    "keepsFor",
-    "due",
-    "front",
-    "terms",
-  ],
+  ["fail", "end", "start", "settle", "number", "first", "forget", "tell", "batch", "enter", "skipTo"],
+  ["rewind", "take", "last", "attempts", "failAll", "whenOpen", "keepsFor", "due", "front", "terms"],
 ].flat();
 
 const dist = fileURLToPath(new URL("../dist/", import.meta.url));

@@ -53,15 +53,14 @@ export function connectIn<S extends object = AnyEvents, C extends object = AnyEv
 
 function ready(connection: Connection, events: Events): Promise<void> {
   return new Promise((resolve, reject) => {
-    let off: (() => void) | undefined;
     const look = (): void => {
       const { state } = connection;
       if (state.status === "open") resolve();
       else if (state.status === "closed") reject(new ConnectError(state));
       else return;
-      off?.();
+      off();
     };
-    off = events.on(STATE, look);
+    const off = events.on(STATE, look);
     look();
   });
 }

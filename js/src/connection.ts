@@ -1,26 +1,27 @@
 /** The client's end of one logical connection: what is tried, what is open, what waits. */
 
 import { backoff, CAP_MS } from "./backoff.js";
-import type { Incoming, Message, Slot } from "./codec.js";
+import type { Incoming, Slot } from "./codec.js";
 import type { Config } from "./config.js";
 import type { Environment, Timer } from "./environment.js";
-import { RequestError, SendError, type SendErrorCode } from "./errors.js";
+import { RequestError, SendError } from "./errors.js";
 import { type Events, GAP, STATE } from "./events.js";
 import { count, readHandshake, readWelcome } from "./handshake.js";
 import { Ledger } from "./ledger.js";
+import { isFinal, isViolation } from "./loss.js";
 import type { Outbox } from "./outbox.js";
 import { Path } from "./path.js";
-import type { Loss, State, Verdict } from "./state.js";
+import type { Gap, Loss, State, Verdict } from "./state.js";
 import type { Carrier, Host, Parcel, Terms } from "./transport/carrier.js";
 import { PollCarrier } from "./transport/poll.js";
 import { WebSocketCarrier } from "./transport/websocket.js";
 import type { Delivery, RequestOptions, SendOptions, Transport } from "./types.js";
+import { fits, refuse, write } from "./write.js";
 
 /** After so long the connection counts as good, and the next loss as a first one. */
 const GOOD_MS = 5000;
 /** Broken rules in a row, after which nothing is tried any more. */
 const MAX_VIOLATIONS = 3;
-const VIOLATIONS = [1002, 1003, 1007, 1008, 1009];
 /** `online` and becoming visible happen to many clients at once: each waits a little, at random. */
 const WAKE_MS = 250;
 /** Characters or bytes that may be under way. */
@@ -129,7 +130,7 @@ export class Connection implements Host {
     if (!parcel) return undefined;
     const { number, text, wantsReply, delivery } = parcel;
     // What was written before there was a server may be too much for the one there is.
-    if (!this.#fits(text)) {
+    if (!fits(text, this.#terms["max-message"])) {
       this.#outbox.fail(number, "too-large");
       return this.take(room);
     }
@@ -153,16 +154,9 @@ export class Connection implements Host {
     for (const { number } of parcels) this.#outbox.fail(number, code);
   }
 
-  receive(carrier: Carrier, packets: Incoming[]): void {
-    for (const packet of packets) {
-      if (carrier !== this.#live && carrier !== this.#candidate) return;
-      if (!this.#understands(carrier, packet)) return carrier.fail("bad-frame");
-    }
-  }
-
   lost(carrier: Carrier, loss: Loss): void {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
-    else if (carrier === this.#candidate) this.#candidateLost(carrier, loss);
+    else this.#candidateLost(carrier, loss);
   }
 
   // Connecting.
@@ -205,8 +199,7 @@ export class Connection implements Host {
     this.#candidate.start(this.#config.handshakeTimeoutMs);
   }
 
-  /** @returns whether the server may say this now. */
-  #understands(carrier: Carrier, packet: Incoming): boolean {
+  understands(carrier: Carrier, packet: Incoming): boolean {
     if (carrier.phase === "handshake") return this.#handshake(carrier, packet.payload);
     if (carrier.phase === "welcome") return this.#welcome(carrier, packet.payload);
     if (packet.slot === null) return this.#message(carrier, packet.payload);
@@ -272,11 +265,7 @@ export class Connection implements Host {
     const welcome = readWelcome(payload);
     if (!welcome) return false;
     const { session, resumed, next, why, taken, handled } = welcome;
-    if (!resumed) {
-      const from = this.#ledger.received + 1;
-      this.#ledger.skipTo(1);
-      if (why) this.#events.tell(GAP, { from, why });
-    }
+    if (!resumed) this.#skipTo(1, why);
     this.#countFrom(carrier, next);
     this.#outbox.rewind(taken, handled);
     this.#adopt(carrier, { ...this.#terms, session }, resumed);
@@ -286,10 +275,13 @@ export class Connection implements Host {
   /** What lies between what arrived and the next item was too much for the server to keep. */
   #countFrom(carrier: Carrier, next: number): void {
     carrier.next = next;
+    if (next > this.#ledger.received + 1) this.#skipTo(next, "overflow", next - 1);
+  }
+
+  #skipTo(next: number, why?: Gap["why"], to?: number): void {
     const from = this.#ledger.received + 1;
-    if (next <= from) return;
     this.#ledger.skipTo(next);
-    this.#events.tell(GAP, { from, to: next - 1, why: "overflow" });
+    if (why) this.#events.tell(GAP, { from, to, why });
   }
 
   /** The server has taken this carrier: from now on events travel on it. */
@@ -303,11 +295,10 @@ export class Connection implements Host {
     this.#candidate = undefined;
     this.#terms = terms;
     carrier.phase = "open";
-    if (carrier.transport === "ws") this.#path.verdict = "fine";
+    const { transport } = carrier;
+    if (transport === "ws") this.#path.verdict = "fine";
     carrier.begin(terms);
-    carrier.pump();
-    const why: Verdict = carrier.transport === "ws" ? "fine" : this.#path.verdict;
-    this.#change({ status: "open", transport: carrier.transport, ...this.#user, resumed, why });
+    this.#change({ status: "open", transport, ...this.#user, resumed, why: this.#path.verdict });
     if (carrier === this.#live) this.#planClimb();
   }
 
@@ -334,12 +325,17 @@ export class Connection implements Host {
 
   #closedByServer(carrier: Carrier, data: unknown): void {
     const { code, reason } = Object(data) as Record<string, unknown>;
-    carrier.fail("server", reason || undefined, typeof code === "number" ? code : 1000);
+    carrier.fail("server", reason, count(code) || 1000);
   }
 
   /** Two carriers of one client are two clients to plain Sente: events would come twice. */
   #mayClimb(): boolean {
-    return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== undefined;
+    return (
+      this.#live?.transport === "poll" &&
+      !this.#candidate &&
+      this.#terms.session !== undefined &&
+      this.#path.allows("ws")
+    );
   }
 
   #planClimb(): void {
@@ -349,11 +345,7 @@ export class Connection implements Host {
   }
 
   #climb(): void {
-    if (!this.#mayClimb() || !this.#path.allows("ws")) return;
-    this.environment.cancel(this.#climbTimer);
-    this.#withToken(() => {
-      if (this.#mayClimb()) this.#open("ws");
-    });
+    if (this.#mayClimb()) this.#withToken(() => this.#mayClimb() && this.#open("ws"));
   }
 
   // Losing it.
@@ -363,7 +355,7 @@ export class Connection implements Host {
     const verdict: Verdict = loss.reason === "timeout" ? "mute" : "refused";
     const spoke = carrier.phase !== "handshake";
     if (this.#live) this.#climbLost(verdict);
-    else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !this.#isFinal(loss)) {
+    else if (carrier.transport === "ws" && !spoke && this.#path.allows("poll") && !isFinal(loss)) {
       this.#path.verdict = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
@@ -379,40 +371,28 @@ export class Connection implements Host {
   }
 
   #liveLost(carrier: Carrier, loss: Loss): void {
-    this.environment.cancel(this.#climbTimer);
-    this.#live = undefined;
-    this.#candidate?.close();
-    this.#candidate = undefined;
-    const openMs = this.environment.now() - this.#openedAt;
-    if (carrier.transport === "ws") this.#path.webSocketLost(openMs < GOOD_MS);
+    if (carrier.transport === "ws" && !this.#isGood()) this.#path.webSocketDiedYoung();
     this.#noteGood();
-    this.#forget(loss);
+    this.#drop();
+    if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
     this.#failed(loss);
   }
 
-  /** Without a session nothing that was asked will be answered. */
-  #forget(loss: Loss): void {
-    const { session } = this.#terms;
-    if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
-    if (session === undefined) this.#outbox.failAll("disconnected", "sent");
+  #isGood(): boolean {
+    return this.environment.now() - this.#openedAt >= GOOD_MS;
   }
 
   #noteGood(): void {
-    if (this.state.status !== "open" || this.environment.now() - this.#openedAt < GOOD_MS) return;
+    if (this.state.status !== "open" || !this.#isGood()) return;
     this.#attempts = 0;
     this.#violations = 0;
     if (this.state.transport === "ws") this.#path.forget();
   }
 
   #failed(loss: Loss): void {
-    if (loss.reason === "bad-frame" || VIOLATIONS.includes(loss.code ?? 0)) this.#violations += 1;
-    if (this.#isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
+    if (isViolation(loss)) this.#violations += 1;
+    if (isFinal(loss) || this.#violations >= MAX_VIOLATIONS) this.#end(loss);
     else this.#retry(loss);
-  }
-
-  #isFinal({ reason, code = 0 }: Loss): boolean {
-    const told = code >= 3500 && code < 5000 && code % 1000 >= 500;
-    return told || reason === "refused" || reason === "rejected";
   }
 
   #retry(loss: Loss): void {
@@ -452,7 +432,8 @@ export class Connection implements Host {
     live?.close(code, reason);
     this.#live = undefined;
     this.#candidate = undefined;
-    if (live && this.#terms.session === undefined) this.#forget({ reason: "reconnect" });
+    // Without a session nothing that was asked will be answered.
+    if (live && this.#terms.session === undefined) this.#outbox.failAll("disconnected", "sent");
   }
 
   // The world.
@@ -479,25 +460,16 @@ export class Connection implements Host {
     wantsReply: boolean,
     { timeoutMs, signal, volatile }: SendOptions & RequestOptions,
   ): Delivery {
-    const refuse = (code: SendErrorCode, why: string): never => {
-      throw new SendError(code, `${id}: ${why}`);
-    };
     const live = this.#live;
     const outbox = this.#outbox;
     const { status } = this.state;
     const { maxQueue, refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
-    if (!live && (refuses || status === "closed")) refuse("disconnected", `no connection (${status})`);
-    if (!/^[^/]+\/.+/.test(id)) refuse("bad-event", 'an event id is "namespace/name"');
-    if (id.startsWith("chsk/")) refuse("bad-event", "chsk/ is reserved");
+    if (!live && (refuses || status === "closed")) refuse(id, "disconnected", `no connection (${status})`);
     const number = outbox.last + 1;
-    let text: Message = "";
-    try {
-      text = this.codec.encode({ id, data, slot: volatile ? null : wantsReply ? number : -number });
-    } catch (error) {
-      refuse("bad-event", String(error));
-    }
-    if (!this.#fits(text)) refuse("too-large", `the server accepts ${this.#terms["max-message"]} bytes`);
-    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse("queue-full", "too much waits");
+    const slot = volatile ? null : wantsReply ? number : -number;
+    const text = write(this.codec, { id, data, slot }, this.#terms["max-message"]);
+    if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH)
+      refuse(id, "queue-full", "too much waits");
     const ms =
       timeoutMs ?? outbox.keepsFor?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
@@ -505,11 +477,6 @@ export class Connection implements Host {
     else if (live?.say(text)) outbox.end(number, "sent");
     else outbox.fail(number, "dropped");
     return delivery;
-  }
-
-  #fits(text: Message): boolean {
-    const maxMessage = this.#terms["max-message"];
-    return text.length * 3 <= maxMessage || new Blob([text]).size <= maxMessage;
   }
 
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */

@@ -45,8 +45,8 @@ function watch(changed: (what: "online" | "offline" | "visible") => void): () =>
   const stop = new AbortController();
   const { signal } = stop;
   const { document, addEventListener } = globalThis as Partial<typeof globalThis>;
-  addEventListener?.("online", () => changed("online"), { signal });
-  addEventListener?.("offline", () => changed("offline"), { signal });
+  for (const what of ["online", "offline"] as const)
+    addEventListener?.(what, () => changed(what), { signal });
   const seen = () => document?.visibilityState === "visible" && changed("visible");
   document?.addEventListener("visibilitychange", seen, { signal });
   return () => stop.abort();

@@ -63,6 +63,5 @@ export class ConnectError extends Error {
 export function failureIn(reply: unknown): RequestError | undefined {
   if (!Array.isArray(reply) || reply[0] !== "chsk/error") return undefined;
   const { code, message, data } = Object(reply[1]) as Record<string, unknown>;
-  const text = typeof message === "string" ? message : undefined;
-  return new RequestError(typeof code === "string" ? code : "failed", text, data);
+  return new RequestError(String(code ?? "failed"), message ? String(message) : undefined, data);
 }

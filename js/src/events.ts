@@ -8,7 +8,7 @@ export const GAP = "chsk/gap";
 export const STATE = "chsk/state";
 
 export class Events {
-  readonly #handlers = new Map<string, Set<Handler>>();
+  readonly #handlers = new Set<{ id: string; handler: Handler }>();
   readonly #report: (error: unknown) => void;
 
   constructor(report: (error: unknown) => void) {
@@ -17,17 +17,16 @@ export class Events {
 
   /** Adding a function twice is two subscriptions, each with its own end. */
   on(id: string, handler: Handler): () => void {
-    const handlers = this.#handlers.get(id) ?? new Set();
-    this.#handlers.set(id, handlers);
-    const own: Handler = (...what) => handler(...what);
-    handlers.add(own);
+    const own = { id, handler };
+    this.#handlers.add(own);
     return () => {
-      handlers.delete(own);
+      this.#handlers.delete(own);
     };
   }
 
   tell(id: string, ...what: unknown[]): void {
-    for (const handler of [...(this.#handlers.get(id) ?? [])]) {
+    for (const { id: wanted, handler } of [...this.#handlers]) {
+      if (wanted !== id) continue;
       try {
         const result: unknown = handler(...(what as never[]));
         // An async handler's failure is as much its own as a thrown one.

@@ -28,10 +28,10 @@ export class Path {
     return this.#allowed.includes(transport);
   }
 
-  /** An open WebSocket was lost. */
-  webSocketLost(young: boolean): void {
-    this.#youngDeaths = young ? this.#youngDeaths + 1 : 0;
-    if (this.#youngDeaths >= YOUNG_DEATHS && this.allows("poll")) this.verdict = "unstable";
+  /** An open WebSocket was lost before it could be trusted. */
+  webSocketDiedYoung(): void {
+    this.#youngDeaths += 1;
+    if (this.#youngDeaths >= YOUNG_DEATHS) this.verdict = "unstable";
   }
 
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
@@ -42,7 +42,7 @@ export class Path {
 
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
   climbAfter(random: number): number | undefined {
-    if (!this.allows("ws") || this.#allowed[0] === "poll") return undefined;
+    if (this.#allowed[0] !== "ws") return undefined;
     const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
     return Math.round(base * (0.75 + 0.5 * random));
   }

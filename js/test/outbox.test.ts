@@ -30,6 +30,20 @@ const reopens = async (outcome: "new" | "resumed", taken = 0, handled = 0, user 
   opens(outcome, taken, handled, user);
 };
 
+/** A poll begins, to a server that has taken so much. */
+const begins = async (outcome: "new" | "resumed", taken = 0) => {
+  world.open("GET", "handshake").answer(handshake());
+  await world.settle();
+  world.open("POST").answer(welcome(outcome, taken));
+  await world.settle();
+};
+
+const startPolling = async () => {
+  start({ transports: ["poll"] });
+  await world.settle();
+  await begins("new");
+};
+
 const said = () => world.socket.sent.slice(1);
 const hello = () => (world.socket.sent[0] as [[string, { outbox: string; sent: number }]])[0][1];
 const handled = (n: number) => world.socket.says([null, -n]);
@@ -201,32 +215,19 @@ describe("the outbox", () => {
   });
 
   it("over HTTP posts again what was in a POST that failed", async () => {
-    start({ transports: ["poll"] });
-    await world.settle();
-    const begins = async (taken: number) => {
-      world.open("GET", "handshake").answer(handshake());
-      await world.settle();
-      world.open("POST").answer(welcome("resumed", taken));
-      await world.settle();
-    };
-    await begins(0);
+    await startPolling();
     client.send("a/b", 1);
     await world.settle();
     client.send("a/b", 2);
     world.open("POST").fail();
     await world.advance(1000);
-    await begins(1);
+    await begins("resumed", 1);
     expect(world.open("POST").body).toBe('[["a/b",2],-2]');
   });
 });
 
 it("a session that is gone and a reconnect before the next one fail nothing", async () => {
-  start({ transports: ["poll"] });
-  await world.settle();
-  world.open("GET", "handshake").answer(handshake());
-  await world.settle();
-  world.open("POST").answer(welcome("new"));
-  await world.settle();
+  await startPolling();
   const delivery = client.send("a/b", 1);
   await world.settle();
   world.open("POST").status(409);
@@ -272,12 +273,7 @@ describe("a volatile event", () => {
   });
 
   it("does not wait behind a POST", async () => {
-    start({ transports: ["poll"] });
-    await world.settle();
-    world.open("GET", "handshake").answer(handshake());
-    await world.settle();
-    world.open("POST").answer(welcome("new"));
-    await world.settle();
+    await startPolling();
     expect(client.send("a/typing", 1, { volatile: true }).state).toBe("sent");
     expect(client.send("a/typing", 2, { volatile: true }).state).toBe("failed");
     await world.settle();

@@ -31,8 +31,8 @@ export interface Host {
   readonly codec: Codec;
   url(transport: Transport, query: Record<string, string>): string;
   headers(): Record<string, string>;
-  /** May close the carrier. */
-  receive(carrier: Carrier, packets: Incoming[]): void;
+  /** May close the carrier. @returns whether the server may say this now. */
+  understands(carrier: Carrier, packet: Incoming): boolean;
   /** The next item to be sent, if it is no longer than this; of any length by default. */
   take(room?: number): Parcel | undefined;
   settle(slot: Slot, reply: unknown): void;
@@ -51,6 +51,8 @@ export abstract class Carrier {
   /** The number of the next item that it brings; 0 where nothing is counted. */
   next = 0;
   protected done = false;
+  /** `undefined` until the server has taken this carrier. */
+  protected terms: Terms | undefined;
   protected readonly host: Host;
   #watchdog: Timer;
 
@@ -61,13 +63,19 @@ export abstract class Carrier {
   abstract start(handshakeTimeoutMs: number): void;
   /** Sends hello, whose answer must come within the time. */
   abstract hello(text: Message, timeoutMs: number): void;
-  /** The server has taken this carrier. */
-  abstract begin(terms: Terms): void;
   /** Takes from the outbox what it can send now. */
   abstract pump(): void;
   /** Sends what is no item: at once, or not at all. @returns whether it did. */
   abstract say(text: Message): boolean;
+  protected abstract begun(): void;
   protected abstract release(code: number, reason: string): void;
+
+  /** The server has taken this carrier. */
+  begin(terms: Terms): void {
+    this.terms = terms;
+    this.begun();
+    this.pump();
+  }
 
   /** Ends it without a word to the host. */
   close(code = 1000, reason = ""): void {
@@ -78,7 +86,7 @@ export abstract class Carrier {
   }
 
   fail(reason: Reason, message?: unknown, code?: number): void {
-    this.end({ reason, message: message === undefined ? message : String(message), code });
+    this.end({ reason, message: message ? String(message) : undefined, code });
   }
 
   protected end(loss: Loss, closeCode?: number): void {
@@ -93,13 +101,11 @@ export abstract class Carrier {
     this.#watchdog = late && this.host.environment.after(ms as number, late);
   }
 
-  /** @returns `undefined` after a failure. */
-  protected decode(message: string | ArrayBuffer): Incoming[] | undefined {
-    try {
-      return this.host.codec.decode(message);
-    } catch (error) {
-      this.fail("bad-frame", error);
-      return undefined;
+  protected receive(packets: Incoming[]): void {
+    for (const packet of packets) {
+      // One of them may have closed it.
+      if (this.done) return;
+      if (!this.host.understands(this, packet)) this.fail("bad-frame");
     }
   }
 }

@@ -1,7 +1,8 @@
 /** Long-poll: one GET held by the server, and one POST at a time. */
 import type { Incoming, Message } from "../codec.js";
+import { lossOf } from "../loss.js";
 import type { Loss } from "../state.js";
-import { Carrier, type Parcel, type Terms } from "./carrier.js";
+import { Carrier, type Parcel } from "./carrier.js";
 
 const POST_TIMEOUT_MS = 15_000;
 /** What a held poll may take beyond the time the server holds it. */
@@ -9,14 +10,12 @@ const SLACK_MS = 10_000;
 /** An empty answer that comes sooner is followed by a pause: a server that does not hold must not be hammered. */
 const HELD_MS = 250;
 const PAUSE_MS = 500;
-const MAX_RETRY_AFTER_MS = 300_000;
 
 /** Several messages of bytes make a blob. */
 type Body = Message | Blob;
 
 export class PollCarrier extends Carrier {
   override readonly transport = "poll";
-  #terms: Terms | undefined;
   #posting = false;
   /** Which poll is outstanding. What an earlier one brings comes again. */
   #poll: object | undefined;
@@ -27,17 +26,15 @@ export class PollCarrier extends Carrier {
   readonly #exchanges = new Set<AbortController>();
 
   override start(): void {
-    this.#run(async () => this.#receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
+    this.#run(async () => this.receive(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
 
   override hello(text: Message): void {
-    this.#run(async () => this.#receive(await this.#post(text)));
+    this.#run(async () => this.receive(await this.#post(text)));
   }
 
-  override begin(terms: Terms): void {
-    this.#terms = terms;
+  protected override begun(): void {
     this.#startPoll();
-    this.pump();
   }
 
   override say(text: Message): boolean {
@@ -56,7 +53,7 @@ export class PollCarrier extends Carrier {
   resume(): void {
     this.#fenced = false;
     this.#quiet = undefined;
-    if (!this.#poll) this.#startPoll();
+    this.#startPoll();
     this.pump();
   }
 
@@ -68,30 +65,26 @@ export class PollCarrier extends Carrier {
   }
 
   #startPoll(): void {
+    if (this.#poll || this.#fenced) return;
     const poll = {};
     this.#poll = poll;
-    this.#run(async () => {
-      try {
-        await this.#pollOnce(poll);
-      } catch (error) {
-        if (this.#poll === poll) throw error;
-      }
-    });
+    this.#run(() => this.#pollOnce(poll));
   }
 
   async #pollOnce(poll: object): Promise<void> {
     const { environment } = this.host;
     const polledAt = environment.now();
     const ack: Record<string, string> =
-      this.#terms?.session === undefined ? {} : { ack: String(this.host.acknowledge()) };
-    const packets = await this.#get(ack, this.#holdMs());
-    if (this.done || this.#poll !== poll) return;
+      this.terms?.session === undefined ? {} : { ack: String(this.host.acknowledge()) };
+    const packets = await this.#get(ack, this.#holdMs()).catch((error: unknown) => {
+      if (this.#poll === poll) throw error;
+      return [];
+    });
+    if (this.#poll !== poll) return;
     this.#poll = undefined;
-    this.#receive(packets);
+    this.receive(packets);
     if (this.done) return;
-    const next = () => {
-      if (!this.#poll && !this.#fenced) this.#startPoll();
-    };
+    const next = () => this.#startPoll();
     if (environment.now() - polledAt < HELD_MS && !packets.some(carriesSomething))
       this.within(PAUSE_MS, next);
     else next();
@@ -107,13 +100,13 @@ export class PollCarrier extends Carrier {
   }
 
   #mayPost(): boolean {
-    return this.#terms !== undefined && !this.done && !this.#quiet && !this.#posting;
+    return this.terms !== undefined && !this.done && !this.#quiet && !this.#posting;
   }
 
   /** In order, as many as the server takes at once, and at least one. Sente takes one. */
   #batch(): Parcel[] {
     const parcels: Parcel[] = [];
-    let room = (this.#terms?.session && this.#terms["max-message"] / 3) || 0;
+    let room = (this.terms?.session && this.terms?.["max-message"] / 3) || 0;
     for (let next = this.host.take(); next; next = this.host.take(room)) {
       parcels.push(next);
       room -= next.text.length + 1;
@@ -123,14 +116,14 @@ export class PollCarrier extends Carrier {
 
   #deliver(body: Body, parcels: Parcel[]): void {
     // Sente's POST answers with the reply itself. A request may take its time, so nobody waits behind it.
-    const asked = this.#terms?.session === undefined && parcels.find((parcel) => parcel.wantsReply);
+    const asked = this.terms?.session === undefined && parcels.find((parcel) => parcel.wantsReply);
     if (!asked) this.#posting = true;
     this.#run(async () => {
       const packets = await this.#send(body, parcels);
       if (asked) this.host.settle(asked.number, senteReply(packets[0]?.payload));
       else {
         this.#posting = false;
-        this.#receive(packets);
+        this.receive(packets);
         this.#ceded();
       }
       this.pump();
@@ -139,7 +132,7 @@ export class PollCarrier extends Carrier {
 
   async #send(body: Body, parcels: Parcel[]): Promise<Incoming[]> {
     try {
-      if (this.#terms?.session !== undefined) return await this.#post(body);
+      if (this.terms?.session !== undefined) return await this.#post(body);
       const [query, form] =
         typeof body === "string" ? [{}, new URLSearchParams({ ppstr: body })] : [{ "binary?": "true" }, body];
       return await this.#exchange(query as Record<string, string>, this.#holdMs(), form);
@@ -152,11 +145,7 @@ export class PollCarrier extends Carrier {
   }
 
   #holdMs(): number {
-    return (this.#terms?.["poll-ms"] ?? 0) + SLACK_MS;
-  }
-
-  #receive(packets: Incoming[]): void {
-    if (!this.done) this.host.receive(this, packets);
+    return (this.terms?.["poll-ms"] ?? 0) + SLACK_MS;
   }
 
   #get(query: Record<string, string>, timeoutMs: number): Promise<Incoming[]> {
@@ -174,7 +163,7 @@ export class PollCarrier extends Carrier {
     own?: Record<string, string>,
   ): Promise<Incoming[]> {
     const { host } = this;
-    const session = this.#terms?.session;
+    const session = this.terms?.session;
     const headers: Record<string, string> = {
       ...host.headers(),
       "X-Requested-With": "XMLHttpRequest",
@@ -182,27 +171,23 @@ export class PollCarrier extends Carrier {
     };
     if (session !== undefined) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
-    let late = false;
-    const timer = host.environment.after(timeoutMs, () => {
-      late = true;
-      abort.abort();
-    });
+    const timer = host.environment.after(timeoutMs, () => abort.abort());
     this.#exchanges.add(abort);
-    const ask = async () => {
-      const method = body ? "POST" : "GET";
-      const { signal } = abort;
-      const init: RequestInit = { method, body, headers, cache: "no-store", signal };
-      const response = await host.environment.fetch(host.url("poll", query), init);
-      const isBinary = response.status === 200 && host.codec.binary;
-      return { response, content: await (isBinary ? response.arrayBuffer() : response.text()) };
-    };
-    const answered = ask().catch((error: unknown) => {
-      throw { reason: late ? "timeout" : "network", message: String(error) } satisfies Loss;
-    });
-    const { response, content } = await answered.finally(() => {
+    const method = body ? "POST" : "GET";
+    let response: Response;
+    let content: string | ArrayBuffer;
+    try {
+      const init: RequestInit = { method, body, headers, cache: "no-store", signal: abort.signal };
+      response = await host.environment.fetch(host.url("poll", query), init);
+      content = await (response.status === 200 && host.codec.binary
+        ? response.arrayBuffer()
+        : response.text());
+    } catch (error) {
+      throw { reason: abort.signal.aborted ? "timeout" : "network", message: String(error) } satisfies Loss;
+    } finally {
       host.environment.cancel(timer);
       this.#exchanges.delete(abort);
-    });
+    }
     if (response.status !== 200) throw lossOf(response, content as string);
     return host.codec.decode(content);
   }
@@ -218,26 +203,6 @@ export class PollCarrier extends Carrier {
   protected override release(): void {
     for (const abort of this.#exchanges) abort.abort();
   }
-}
-
-const REASONS: Record<number, Loss["reason"]> = {
-  400: "rejected",
-  401: "refused",
-  402: "refused",
-  403: "refused",
-  409: "session-gone",
-  503: "busy",
-};
-
-function lossOf({ status, headers }: Response, text: string): Loss {
-  const loss: Loss = {
-    reason: REASONS[status] ?? "network",
-    httpStatus: status,
-    message: text.slice(0, 200) || undefined,
-  };
-  const retryAfterMs = Number(headers.get("retry-after") ?? "none") * 1000;
-  if (retryAfterMs >= 0) loss.retryAfterMs = Math.min(retryAfterMs, MAX_RETRY_AFTER_MS);
-  return loss;
 }
 
 function carriesSomething({ payload, slot }: Incoming): boolean {

@@ -14,7 +14,6 @@ const PACE_MS = 50;
 export class WebSocketCarrier extends Carrier {
   override readonly transport = "ws";
   #socket: WebSocketLike | undefined;
-  #terms: Terms | undefined;
   #heardAt = 0;
   #pacer: Timer;
   /** A ping waits for its answer. */
@@ -27,7 +26,7 @@ export class WebSocketCarrier extends Carrier {
     try {
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
-      this.within(0, () => this.fail("network", error));
+      this.#failSoon(error);
     }
   }
 
@@ -40,10 +39,9 @@ export class WebSocketCarrier extends Carrier {
     this.within(timeoutMs, () => this.fail("timeout", `no ${this.phase} in time`));
   }
 
-  override begin(terms: Terms): void {
-    this.#terms = terms;
+  protected override begun(): void {
     this.#heardAt = this.host.environment.now();
-    this.#listenFor(terms["ping-ms"]);
+    this.#watch();
   }
 
   override pump(): void {
@@ -69,13 +67,13 @@ export class WebSocketCarrier extends Carrier {
 
   /** Asks whether anyone is there, without waiting for silence. */
   probe(): void {
-    const terms = this.#terms;
+    const { terms } = this;
     // Asked again, a dead connection would get more time.
     if (!terms || this.done || this.#asked) return;
     this.#asked = true;
-    const slot = terms.session === undefined ? "000000" : PING_SLOT;
+    const slot = this.terms?.session === undefined ? "000000" : PING_SLOT;
     this.within(terms["ping-timeout-ms"], () => {
-      if (!this.#asked) this.#listenFor(terms["ping-ms"]);
+      if (!this.#asked) this.#watch();
       else this.end({ reason: "timeout", code: NO_PONG, message: "no answer to a ping" }, NO_PONG);
     });
     // Last: where writing fails, that is known sooner.
@@ -89,27 +87,26 @@ export class WebSocketCarrier extends Carrier {
     socket.onmessage = (event: { data: string | ArrayBuffer }) => this.#message(event.data);
     socket.onerror = () => {};
     socket.onclose = ({ code, reason }: { code: number; reason: string }) => {
-      this.fail(code === 1006 ? "network" : "server", reason || undefined, code);
+      this.fail(code === 1006 ? "network" : "server", reason, code);
     };
   }
 
   #message(data: string | ArrayBuffer): void {
-    if (this.done) return;
     this.#heardAt = this.host.environment.now();
     this.#asked = false;
-    const packets = this.decode(data);
-    if (packets) this.host.receive(this, packets);
+    try {
+      this.receive(this.host.codec.decode(data));
+    } catch (error) {
+      this.fail("bad-frame", error);
+    }
   }
 
   /** Waits until nothing was heard for so long, then pings. */
-  #listenFor(ms: number): void {
-    const { environment } = this.host;
-    const pingMs = this.#terms?.["ping-ms"] ?? ms;
-    this.within(ms, () => {
-      const silentMs = environment.now() - this.#heardAt;
-      if (silentMs >= pingMs) this.probe();
-      else this.#listenFor(pingMs - silentMs);
-    });
+  #watch(): void {
+    const { "ping-ms": pingMs } = this.terms as Terms;
+    const leftMs = this.#heardAt + pingMs - this.host.environment.now();
+    if (leftMs > 0) this.within(leftMs, () => this.#watch());
+    else this.probe();
   }
 
   #write(text: Message): void {
@@ -117,8 +114,13 @@ export class WebSocketCarrier extends Carrier {
     try {
       this.#socket?.send(text);
     } catch (error) {
-      this.within(0, () => this.fail("network", error));
+      this.#failSoon(error);
     }
+  }
+
+  /** Nobody expects a loss while they write. */
+  #failSoon(error: unknown): void {
+    this.within(0, () => this.fail("network", error));
   }
 
   protected override release(code: number, reason: string): void {

@@ -48,7 +48,7 @@ var ConnectError = class extends Error {
 function failureIn(reply) {
   if (!Array.isArray(reply) || reply[0] !== "chsk/error") return void 0;
   const { code, message, data } = Object(reply[1]);
-  return new RequestError(typeof code === "string" ? code : "failed", typeof message === "string" ? message : void 0, data);
+  return new RequestError(String(code ?? "failed"), message ? String(message) : void 0, data);
 }
 var Outbox = class {
   constructor(name, environment) {
