@@ -1,12 +1,14 @@
 // A client that counts: what it sends, what it gets, and what goes wrong. Runs in Node and in a page.
 
-/** A client that sends numbers from 1 under the name `who`, and takes note of those that the server pushes to its user. */
-export function startCounting(connect, url, options, who, random) {
+/**
+ * A client that sends numbers from 1 under the name `who`, and takes note of those that the server pushes to its user.
+ * What it has sent is in `memory`, which may outlive it.
+ */
+export function startCounting(connect, url, options, who, random, memory = { last: 0 }) {
   const client = connect(url, { requestTimeoutMs: 240_000, ...options });
   const seen = [];
   const problems = [];
   const states = [];
-  let last = 0;
   let timer;
   client.on("count/n", (n) => seen.push(n));
   client.onGap((gap) => problems.push(`a gap was told: ${JSON.stringify(gap)}`));
@@ -17,8 +19,8 @@ export function startCounting(connect, url, options, who, random) {
     if (status === "closed") problems.push(`it gave up: ${JSON.stringify(now)}`);
   });
   const sendOne = () => {
-    last += 1;
-    const number = last;
+    memory.last += 1;
+    const number = memory.last;
     const slowMs = random() < 0.1 ? Math.floor(random() * 60) : 0;
     const data = [who, number, slowMs];
     if (random() < 0.5) {
@@ -45,8 +47,9 @@ export function startCounting(connect, url, options, who, random) {
     close: () => client.close(),
     report: () => {
       const { status, transport } = client.state;
-      return { last, underWay: client.outbox.length, got: seen.length, status, transport };
+      return { last: memory.last, underWay: client.outbox.length, got: seen.at(-1) ?? 0, status, transport };
     },
-    everything: () => ({ last, seen, problems, states }),
+    underWay: () => client.outbox.map(({ data }) => data),
+    everything: () => ({ last: memory.last, seen, problems, states }),
   };
 }

@@ -35,7 +35,7 @@ export async function cutAndCheck({ server, control, cuts, seed, clients, begin,
   const names = Array.from({ length: clients ?? 1 }, (_, n) => `${user}/${n}`);
   const happened = [];
   const note = (what) => happened.push(`${Date.now()} ${what}`);
-  const run = { pushed: 0, cuts: 0, sleeps: 0, kinds: {} };
+  const run = { pushed: 0, cuts: 0, sleeps: 0, reloads: 0, kinds: {} };
   const tabs = [];
   try {
     for (const who of names) tabs.push(await begin(`${proxy.url}${PATH}`, user, who));
@@ -48,14 +48,17 @@ export async function cutAndCheck({ server, control, cuts, seed, clients, begin,
     await pushing;
     proxy.calm();
     await Promise.all(tabs.map((tab) => tab.rest()));
-    await settled(tabs, run, online, note);
+    await Promise.all(tabs.map((tab) => tab.ready()));
     await push(control, user, random, run);
     await settled(tabs, run, online, note);
     const problems = [];
-    for (const tab of tabs) run.sleeps += tab.sleeps ?? 0;
+    for (const { sleeps = 0, reloads = 0 } of tabs) {
+      run.sleeps += sleeps;
+      run.reloads += reloads;
+    }
     for (const [n, tab] of tabs.entries()) {
       const all = await tab.everything();
-      const found = [...all.problems, ...(await judge(control, names[n], await tab.clientId, all, run.pushed))];
+      const found = [...all.problems, ...(await judge(control, names[n], tab, all, run.pushed))];
       if (process.env.TRACE) console.log(merged(happened, all.states).join("\n"));
       if (found.length === 0) continue;
       problems.push(`${names[n]}:`, ...found, ...merged(happened, all.states).slice(-60));
@@ -114,25 +117,28 @@ async function settled(tabs, run, online, note) {
 }
 
 /** What is wrong, if anything. */
-async function judge(control, who, clientId, { last, seen }, pushed) {
+async function judge(control, who, { clientId, reloads = 0 }, { last, seen }, pushed) {
   const problems = [];
+  // A page that was loaded anew begins with what is pushed from then on.
+  const first = reloads > 0 ? seen[0] : 1;
   const noted = await control.request("count/noted", who);
   const told = await control.request("count/noted", `gaps of ${clientId}`);
-  problems.push(...differences("the server handled", noted, last), ...differences("the client got", seen, pushed));
+  problems.push(...differences("the server handled", noted, 1, last), ...differences("the client got", seen, first, pushed));
   if (told.length > 0) problems.push(`the server's application was told of ${told.length} gaps`);
   return problems;
 }
 
-/** How a list differs from 1, 2, … `last`. */
-function differences(what, numbers, last) {
+/** How a list differs from `first`, … `last`. */
+function differences(what, numbers, first = 1, last = 0) {
   const problems = [];
-  let expected = 1;
+  let expected = first;
   for (const number of numbers) {
     if (number !== expected) problems.push(`${what} ${number} where ${expected} was next`);
     expected = number + 1;
     if (problems.length > 5) break;
   }
-  if (numbers.length !== last) problems.push(`${what} ${numbers.length} of ${last}`);
+  const count = last - first + 1;
+  if (numbers.length !== count) problems.push(`${what} ${numbers.length} of ${count}`);
   return problems;
 }
 
@@ -145,8 +151,8 @@ export function inNode(connect, WebSocket, transports, random) {
 }
 
 /**
- * Clients in the tabs of a browser. Tabs fall asleep, and wake after something was cut meanwhile. `folders` are where what
- * a page imports comes from, by path.
+ * Clients in the tabs of a browser, with outboxes that outlive a page. Tabs fall asleep, and wake after something was cut
+ * meanwhile; and they are loaded anew, with whatever is under way. `folders` are where what a page imports comes from, by path.
  */
 export async function inTabs(context, folders, random) {
   for (const [path, folder] of Object.entries(folders)) {
@@ -162,11 +168,13 @@ export async function inTabs(context, folders, random) {
     await page.goto(new URL("/conns", url).href);
     const devtools = await context.newCDPSession(page);
     await devtools.send("Debugger.enable");
-    const tab = new Tab(page, devtools, fresh("client"));
-    tabs.push(tab);
+    const clientId = fresh("client");
     // Browsers themselves wait before they try a WebSocket again that failed.
-    const options = { handshakeTimeoutMs: 1500, params: { uid: user }, clientId: tab.clientId };
-    await page.evaluate(startInPage, { url, options, who, seed: Math.floor(random() * 2 ** 31), soon: SOON });
+    const options = { handshakeTimeoutMs: 1500, params: { uid: user }, clientId };
+    const count = () => page.evaluate(startInPage, { url, options, who, seed: Math.floor(random() * 2 ** 31), soon: SOON });
+    await count();
+    const tab = new Tab(page, devtools, clientId, count);
+    tabs.push(tab);
     return tab;
   };
   const online = () => Promise.all(tabs.filter((tab) => !tab.asleep).map((tab) => tab.online()));
@@ -175,6 +183,10 @@ export async function inTabs(context, folders, random) {
     const sleeper = tabs.find(({ asleep }) => asleep);
     const tab = sleeper ?? tabs[Math.floor(dice() * tabs.length)];
     if (dice() < 0.4) return;
+    if (!sleeper && dice() < 0.4) {
+      note(`${tab.clientId} is loaded anew`);
+      return tab.reload();
+    }
     await (sleeper ? tab.wake() : tab.sleep());
     note(`${tab.clientId} ${tab.asleep ? "sleeps" : "wakes"}`);
   };
@@ -184,16 +196,26 @@ export async function inTabs(context, folders, random) {
 class Tab {
   asleep = false;
   sleeps = 0;
+  reloads = 0;
   #page;
   #devtools;
+  #count;
+  /** What was wrong before it was loaded anew. */
+  #before = [];
 
-  constructor(page, devtools, clientId) {
+  constructor(page, devtools, clientId, count) {
     this.#page = page;
     this.#devtools = devtools;
+    this.#count = count;
     this.clientId = clientId;
-    for (const name of ["ready", "work", "report", "everything"]) {
+    for (const name of ["ready", "work", "report"]) {
       this[name] = () => page.evaluate((call) => globalThis.counting[call](), name);
     }
+  }
+
+  async everything() {
+    const all = await this.#page.evaluate(() => globalThis.counting.everything());
+    return { ...all, problems: [...this.#before, ...all.problems] };
   }
 
   online() {
@@ -215,6 +237,19 @@ class Tab {
     this.asleep = false;
   }
 
+  /** In the middle of everything, as soon as the browser has written down what was sent. */
+  async reload() {
+    await this.#page.evaluate(() => globalThis.counting.rest());
+    await this.#page.waitForFunction(() => globalThis.isKept());
+    const { problems, seen } = await this.everything();
+    this.#before = [...problems, ...differences("the page before got", seen, seen[0], seen.at(-1))];
+    // The page comes by the same bad network.
+    while (!(await this.#page.reload({ timeout: 1000 }).catch(() => undefined))?.ok());
+    this.reloads += 1;
+    await this.#count();
+    await this.work();
+  }
+
   close() {
     return this.#page.close();
   }
@@ -227,9 +262,32 @@ class Tab {
 
 /** Runs in a page. */
 async function startInPage({ url, options, who, seed, soon }) {
-  const [{ connect }, { startCounting }, { seeded }] = await Promise.all(
-    ["/tsugi/index.js", "/here/counting.mjs", "/here/seeded.mjs"].map((path) => import(path)),
+  const [{ connect }, { persistent }, { startCounting }, { seeded }] = await Promise.all(
+    ["/tsugi/index.js", "/tsugi/outbox.js", "/here/counting.mjs", "/here/seeded.mjs"].map((path) => import(path)),
   );
   const random = seeded(seed);
-  globalThis.counting = startCounting(connect, url, { ...options, random: () => soon * random() }, who, random);
+  const memory = {
+    get last() {
+      return Number(sessionStorage.getItem("last"));
+    },
+    set last(number) {
+      sessionStorage.setItem("last", number);
+    },
+  };
+  const outbox = persistent({ user: options.params.uid, keep: () => true });
+  const timing = { random: () => soon * random() };
+  const counting = startCounting(connect, url, { ...options, ...timing, outbox }, who, random, memory);
+  globalThis.counting = counting;
+  /** Whether the browser has written down all that is under way. */
+  globalThis.isKept = async () => {
+    const asked = (request) => new Promise((resolve, reject) => {
+      request.onsuccess = () => resolve(request.result);
+      request.onerror = () => reject(request.error);
+    });
+    const database = await asked(indexedDB.open("tsugi-outbox"));
+    const items = await asked(database.transaction("items").objectStore("items").getAll());
+    database.close();
+    const kept = new Set(items.map(({ text }) => JSON.stringify(JSON.parse(text)[0][1])));
+    return counting.underWay().every((data) => kept.has(JSON.stringify(data)));
+  };
 }

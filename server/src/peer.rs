@@ -16,7 +16,7 @@ use crate::outbox::Taken;
 use crate::reply::{Failure, Gone, Responder};
 use crate::session::{Cell, Farewell, Owner, with};
 use bytes::Bytes;
-use mailbox::Mailbox;
+use mailbox::{Mailbox, Numbered};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -323,9 +323,13 @@ impl Peer {
 
     /// Handles what came, unless it is an item of the client's outbox that came before.
     async fn take(self: &Arc<Self>, received: Received) {
-        let Some((outbox, number, wants_reply)) = self.item_in(&received) else {
-            let responder = self.responder_for(&received);
-            return self.handle(received, responder, None).await;
+        let (outbox, number, wants_reply) = match self.item_in(&received) {
+            Numbered::Item(outbox, number, wants_reply) => (outbox, number, wants_reply),
+            Numbered::Late => return,
+            Numbered::No => {
+                let responder = self.responder_for(&received);
+                return self.handle(received, responder, None).await;
+            }
         };
         let _turn = outbox.turn().await;
         let Some(taken) = outbox.take(number, wants_reply) else {

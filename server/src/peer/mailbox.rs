@@ -17,6 +17,22 @@ pub(super) enum Mailbox {
     Carried(Arc<Outbox>),
 }
 
+/// What came, as its client numbers it.
+pub(super) enum Numbered {
+    /// Not at all.
+    No,
+    /// An item of this outbox, and whether it wants a reply.
+    Item(Arc<Outbox>, u64, bool),
+    /// An item that nobody has taken. The client sends it again.
+    Late,
+}
+
+impl Numbered {
+    fn item(outbox: Arc<Outbox>, slot: i64) -> Self {
+        Self::Item(outbox, slot.unsigned_abs(), slot > 0)
+    }
+}
+
 impl Peer {
     /// The client names its outbox, in hello. How far the server is with it; nothing is known of a new one.
     pub(crate) fn bring_outbox(self: &Arc<Self>, name: [u8; 16], sent: u64) -> Counts {
@@ -24,8 +40,7 @@ impl Peer {
         let outbox = self.core.outboxes.carry(&key, None, self);
         let counts = outbox.as_ref().map(|outbox| outbox.counts()).unwrap_or_default();
         let mailbox = outbox.map_or(Mailbox::Named(name, sent), Mailbox::Carried);
-        let before = std::mem::replace(&mut self.work.lock().outbox, mailbox);
-        if let Mailbox::Carried(before) = before
+        if let Mailbox::Carried(before) = self.set_outbox(mailbox)
             && before.key != key
         {
             self.core.outboxes.leave(&before, self, &self.core);
@@ -49,24 +64,39 @@ impl Peer {
         Key { user: self.user().cloned(), name, kit: self.kit_index() }
     }
 
-    /// The item that came, if the client numbers what it sends: its slot is the number, negative when it wants no reply.
-    pub(super) fn item_in(self: &Arc<Self>, received: &Received) -> Option<(Arc<Outbox>, u64, bool)> {
-        let Value::Integer(slot) = *received.slot() else { return None };
+    /// What came, as the client numbers it: its slot is the number, negative when it wants no reply.
+    pub(super) fn item_in(self: &Arc<Self>, received: &Received) -> Numbered {
+        let Value::Integer(slot) = *received.slot() else { return Numbered::No };
         if slot == 0 {
-            return None;
+            return Numbered::No;
         }
         let (name, sent, attempt) = {
             let work = self.work.lock();
             match &work.outbox {
-                Mailbox::None => return None,
-                Mailbox::Carried(outbox) => return Some((Arc::clone(outbox), slot.unsigned_abs(), slot > 0)),
+                Mailbox::None => return Numbered::No,
+                Mailbox::Carried(outbox) => return Numbered::item(Arc::clone(outbox), slot),
                 Mailbox::Named(name, sent) => (*name, *sent, work.attempt),
             }
         };
-        let outbox = self.core.outboxes.carry(&self.outbox_key(name), Some(sent), self)?;
+        // Another session may have the outbox by now, and is told that none of it was taken here.
+        if self.is_closed() {
+            return Numbered::Late;
+        }
+        let Some(outbox) = self.core.outboxes.carry(&self.outbox_key(name), Some(sent), self) else {
+            return Numbered::Late;
+        };
         outbox.note_hello(attempt);
-        self.work.lock().outbox = Mailbox::Carried(Arc::clone(&outbox));
-        Some((outbox, slot.unsigned_abs(), slot > 0))
+        self.set_outbox(Mailbox::Carried(Arc::clone(&outbox)));
+        Numbered::item(outbox, slot)
+    }
+
+    fn set_outbox(self: &Arc<Self>, outbox: Mailbox) -> Mailbox {
+        let before = std::mem::replace(&mut self.work.lock().outbox, outbox);
+        // A session that ended just now had nothing to leave yet.
+        if self.is_closed() {
+            self.leave_outbox();
+        }
+        before
     }
 
     /// Tells the client what it may forget, unless replies do that.
@@ -83,11 +113,9 @@ impl Peer {
         }
     }
 
+    /// The session is over. What came in it and waits to be handled is still the outbox's, so that it is not handled twice.
     pub(super) fn leave_outbox(self: &Arc<Self>) {
-        let outbox = match std::mem::take(&mut self.work.lock().outbox) {
-            Mailbox::Carried(outbox) => outbox,
-            Mailbox::None | Mailbox::Named(..) => return,
-        };
+        let Some(outbox) = self.outbox() else { return };
         self.core.outboxes.leave(&outbox, self, &self.core);
         // A session that took it over meanwhile delivers what this one could not.
         outbox.flush();

@@ -179,6 +179,27 @@ async fn what_ends_after_its_session_gave_way_is_told_in_the_next() {
 }
 
 #[tokio::test]
+async fn what_a_session_still_had_to_handle_when_it_gave_way_is_not_handled_again_in_the_next() {
+    let (address, app, server) = start(Times::default()).await;
+    let (before, welcome) = greeted(address, None).await;
+    let items = "[[\"test/wait\",1],-1]\n[[\"test/note\",2],-2]\n[[\"test/note\",3],-3]";
+    post(address, &session_of(&welcome), items).await;
+    eventually(|| app.handled() == [1]).await;
+    let (mut client, welcome) = greeted(address, None).await;
+    assert!(welcome.contains("\"taken\":1,\"handled\":0"), "{welcome}");
+    for number in [2, 3, 4] {
+        client.send(&format!("[[\"test/note\",{number}],{number}]")).await;
+    }
+    app.open_gate(1);
+    for number in [2, 3, 4] {
+        eventually(|| app.handled().contains(&number)).await;
+    }
+    assert_eq!(app.handled(), [1, -1, 2, 3, 4]);
+    assert_eq!(server.metrics().duplicates, 2);
+    drop(before);
+}
+
+#[tokio::test]
 async fn an_outbox_whose_sessions_come_and_go_is_not_forgotten() {
     let times = Times::default().expire(Duration::ZERO).grace_websocket(Duration::ZERO);
     let (address, app, server) = start(times).await;
