@@ -80,7 +80,7 @@ impl Endpoint for Chsk {
         Box::pin(async move {
             let asked = Asked::of(&self.core, self.wire, admitted)?;
             if asked.protocol == Protocol::Tsugi {
-                self.post_tsugi(&asked, body)
+                self.post_tsugi(&asked, body).await
             } else {
                 self.post_sente(asked, body).await
             }
@@ -246,7 +246,7 @@ impl Chsk {
         }
     }
 
-    fn post_tsugi(&self, asked: &Asked, body: Bytes) -> Result<Response<Body>, Refusal> {
+    async fn post_tsugi(&self, asked: &Asked, body: Bytes) -> Result<Response<Body>, Refusal> {
         let kit = self.kit(asked);
         let message = match kit.codec.form() {
             tsugi_proto::codec::Form::Text => text(body)?,
@@ -270,7 +270,7 @@ impl Chsk {
         }
         let peer = self.tsugi_peer(asked)?;
         let received = received.into_iter().map(|received| (received, None)).collect();
-        peer.post(received).map_err(|_| self.core.guard.busy("Too many events wait already"))?;
+        peer.post(received).await.map_err(|_| self.core.guard.busy("Too many events wait already"))?;
         Ok(self.respond(asked, &kit.accepted))
     }
 

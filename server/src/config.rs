@@ -129,8 +129,8 @@ pub struct Limits {
     pub max_queue_items: usize,
     /// Bytes waiting for one client; beyond it the client is closed with 3002. Default 1 MiB.
     pub max_queue_bytes: usize,
-    /// Messages of one client waiting for their handler; at the bound its connection is not read, a POST gets 503.
-    /// Default 64.
+    /// Messages of one client waiting for their handler; at the bound its connection is not read, and a POST waits for up to
+    /// 5 s and then gets 503. Default 64.
     pub max_inbox: usize,
     /// Sessions in all; beyond it 503. Default 100,000.
     pub max_sessions: usize,

@@ -21,6 +21,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
 /// One server. Held by its handles, its endpoint and its peers.
@@ -38,6 +39,8 @@ pub(crate) struct Core {
     pub(crate) counters: Counters,
     pub(crate) outboxes: Outboxes,
     pub(crate) broker: Arc<dyn Broker>,
+    /// Told when some client's full inbox has room again, for whoever waits with a POST of it. One for all: few wait.
+    pub(crate) room: Notify,
     /// This node's number, part of every session id.
     pub(crate) node: u32,
     /// Random at each start; part of every session id, by which a session of an earlier start is known.
@@ -78,6 +81,7 @@ impl Core {
             outboxes: Outboxes::default(),
             users: Users::new(),
             broker,
+            room: Notify::new(),
             node,
             epoch,
             numbers: AtomicU64::new(1),

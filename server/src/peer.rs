@@ -24,6 +24,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
+use std::time::Duration;
 use tokio::sync::Semaphore;
 use tsugi_proto::codec::{DecodeError, Older};
 use tsugi_proto::packet::Received;
@@ -219,30 +220,47 @@ impl Peer {
         sent
     }
 
-    /// Whether a POST's event was taken; `Err` gives it back when too many wait.
-    pub(crate) fn post(self: &Arc<Self>, received: Vec<(Received, Option<Responder>)>) -> Result<(), Busy> {
-        {
-            let mut work = self.work.lock();
-            if work.jobs.len() >= self.core.config.limits.max_inbox {
-                return Err(Busy);
+    /// Takes what a POST brought, once there is room: as a WebSocket is not read while its inbox is full.
+    pub(crate) async fn post(self: &Arc<Self>, mut posted: Vec<(Received, Option<Responder>)>) -> Result<(), Busy> {
+        // The client, or the proxy between, gives up by itself after such a time; then hyper drops this.
+        let waited = tokio::time::timeout(POST_WAIT, async {
+            loop {
+                let mut room = std::pin::pin!(self.core.room.notified());
+                room.as_mut().enable();
+                if self.try_post(&mut posted) {
+                    return;
+                }
+                room.await;
             }
-            work.jobs.extend(received.into_iter().map(|(received, responder)| Job::Posted(received, responder)));
-        }
+        });
+        waited.await.map_err(|_| Busy)?;
         Arc::clone(self).readable();
         Ok(())
     }
 
+    fn try_post(&self, posted: &mut Vec<(Received, Option<Responder>)>) -> bool {
+        let mut work = self.work.lock();
+        let has_room = work.jobs.len() < self.core.config.limits.max_inbox;
+        if has_room {
+            work.jobs.extend(posted.drain(..).map(|(received, responder)| Job::Posted(received, responder)));
+        }
+        has_room
+    }
+
+    fn next_job(&self) -> Option<Job> {
+        let mut work = self.work.lock();
+        let job = work.jobs.pop_front();
+        if job.is_none() {
+            work.jobs = VecDeque::new();
+        } else if work.jobs.len() + 1 == self.core.config.limits.max_inbox {
+            self.core.room.notify_waiters();
+        }
+        job
+    }
+
     async fn work(self: Arc<Self>) {
         loop {
-            let job = {
-                let mut work = self.work.lock();
-                let job = work.jobs.pop_front();
-                if job.is_none() {
-                    work.jobs = VecDeque::new();
-                }
-                job
-            };
-            if let Some(job) = job {
+            if let Some(job) = self.next_job() {
                 self.do_job(job).await;
                 continue;
             }
@@ -459,9 +477,12 @@ impl Peer {
     }
 }
 
-/// Too many events of this client wait already.
+/// Too many events of this client wait already, and have for a while.
 #[derive(Debug)]
 pub(crate) struct Busy;
+
+/// How long a POST waits for room among what its client's earlier ones brought.
+const POST_WAIT: Duration = Duration::from_secs(5);
 
 /// The handshake, first on every connection (sente.md 8.2; its fourth element is docs/wire.md's).
 pub(crate) fn handshake(kit: &Kit, user: Option<&UserId>, data: Value, extension: Option<Value>) -> Value {

@@ -58,13 +58,13 @@ impl Chsk {
         let kit = self.kit(&asked);
         let received = kit.codec.decode_event(&message).map_err(|error| self.undecodable(&error))?;
         if received.slot().is_nil() || *received.slot() == Value::Boolean(false) {
-            self.take_sente(&asked, received, None)?;
+            self.take_sente(&asked, received, None).await?;
             return Ok(self.respond(&asked, &kit.accepted));
         }
         let (sender, receiver) = oneshot::channel();
         let answer = Box::new(move |reply| sender.send(reply).map_err(|_| Gone));
         let responder = Responder::new(id_of(&received), answer);
-        self.take_sente(&asked, received, Some(responder))?;
+        self.take_sente(&asked, received, Some(responder)).await?;
         // As in Sente, nothing waits longer for a reply over Ajax than a poll is held (sente.md 11.3).
         // A handler that gave the answer up looks the same to the client as one that takes too long.
         let answered = async {
@@ -107,7 +107,7 @@ impl Chsk {
     }
 
     /// Hands a POST's event to the client's session, or to a passing one: a POST needs no handshake (sente.md 11.1).
-    fn take_sente(&self, asked: &Asked, received: Received, responder: Option<Responder>) -> Result<(), Refusal> {
+    async fn take_sente(&self, asked: &Asked, received: Received, responder: Option<Responder>) -> Result<(), Refusal> {
         let peer = match self.sente_peer(asked)? {
             Some(peer) => {
                 peer.speak(asked.kit);
@@ -115,7 +115,8 @@ impl Chsk {
             }
             None => self.core.passing(Protocol::Sente, asked.kit, asked.who(&self.core)?)?,
         };
-        peer.post(vec![(received, responder)]).map_err(|_| self.core.guard.busy("Too many events wait already"))
+        let taken = peer.post(vec![(received, responder)]).await;
+        taken.map_err(|_| self.core.guard.busy("Too many events wait already"))
     }
 }
 

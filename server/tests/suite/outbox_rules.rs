@@ -7,7 +7,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tsugi::{Attempt, Data, Handler, NoReply, Responder, Router, Server, State, Times};
+use tsugi::{Attempt, Data, Handler, Limits, NoReply, Responder, Router, Server, State, Times};
 
 const NAME: &str = "00112233445566778899aabbccddeeff";
 
@@ -396,4 +396,42 @@ async fn a_client_that_numbers_nothing_is_served_as_before() {
     }
     assert_eq!(app.handled(), [1, 1]);
     assert_eq!(app.attempts.lock()[0].key(), None);
+}
+
+/// A client whose inbox is full: one item is being handled, and as many wait as may.
+async fn full(limits: Limits) -> (SocketAddr, App, String) {
+    let app = App::new();
+    let router = Router::new().on("test/note", note).on("test/wait", wait).with_state(app.clone());
+    let server = builder().router(router).limits(limits).build().unwrap();
+    let address = serve_events(&server).await;
+    let (_, welcome) = greeted(address, None).await;
+    let session = session_of(&welcome);
+    let items = "[[\"test/wait\",1],-1]\n[[\"test/note\",2],-2]\n[[\"test/note\",3],-3]";
+    assert_eq!(post(address, &session, items).await.status, 200);
+    eventually(|| app.handled() == [1]).await;
+    (address, app, session)
+}
+
+#[tokio::test]
+async fn a_post_waits_while_the_inbox_is_full() {
+    let (address, app, session) = full(Limits::default().max_inbox(2)).await;
+    let late = tokio::spawn(async move { post(address, &session, "[[\"test/note\",4],-4]").await.status });
+    // Whatever comes after it on this server is answered before.
+    request(address, "GET", &path("bob"), "", "").await;
+    assert!(!late.is_finished());
+    app.open_gate(1);
+    assert_eq!(late.await.unwrap(), 200);
+    eventually(|| app.handled() == [1, -1, 2, 3, 4]).await;
+}
+
+// The clock jumps to the next timer whenever nothing is on its way.
+#[tokio::test(start_paused = true)]
+async fn a_post_for_which_no_room_comes_is_refused_for_now() {
+    let (address, app, session) = full(Limits::default().max_inbox(2)).await;
+    let refused = post(address, &session, "[[\"test/note\",4],-4]").await;
+    assert_eq!(refused.status, 503);
+    assert_eq!(app.handled(), [1]);
+    app.open_gate(1);
+    eventually(|| app.handled() == [1, -1, 2, 3]).await;
+    assert_eq!(post(address, &session, "[[\"test/note\",4],-4]").await.status, 200);
 }
