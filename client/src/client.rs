@@ -5,7 +5,9 @@ use crate::driver::Driver;
 use crate::error::{ConnectError, Ended, RequestError, SendError};
 use crate::events::{Events, Registration};
 use crate::options::{ClientBuilder, Options};
-use crate::platform::{Http, MaybeSend, MaybeSync, Tasks};
+#[cfg(not(target_arch = "wasm32"))]
+use crate::outbox::Restored;
+use crate::platform::{Http, MaybeSend, MaybeSync, Persistent, Tasks};
 use crate::shared::{Kind, Shared};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -46,6 +48,14 @@ struct Handle {
     shared: Arc<Shared>,
     request_timeout: Duration,
     send_timeout: Duration,
+    outbox: Option<Persistent>,
+}
+
+impl Handle {
+    fn timeout_of(&self, event: &Event, kind: Kind) -> Duration {
+        let kept = self.outbox.as_ref().and_then(|outbox| outbox.timeout_of(&event.id, kind));
+        kept.unwrap_or(if kind == Kind::Event { self.send_timeout } else { self.request_timeout })
+    }
 }
 
 impl Drop for Handle {
@@ -80,10 +90,14 @@ impl Client {
         let http = Arc::new(Http::new(url, options)?);
         let connection = Connection::new(options.config()?, random);
         let shared = Arc::new(Shared::new(connection, options.events));
+        #[cfg(not(target_arch = "wasm32"))]
+        if let Some(outbox) = &options.outbox {
+            shared.keep(outbox, options.endpoint(http.url()))?;
+        }
         shared.command(Connection::open);
         tasks.spawn(Driver::new(Arc::clone(&shared), http, options.max_message).run());
         let (request_timeout, send_timeout) = (options.request_timeout, options.send_timeout);
-        Ok(Self(Arc::new(Handle { shared, request_timeout, send_timeout })))
+        Ok(Self(Arc::new(Handle { shared, request_timeout, send_timeout, outbox: options.outbox.clone() })))
     }
 
     /// Sends an event. It is handled once and in order, over whatever connections there are until it is; only a server that was
@@ -92,7 +106,8 @@ impl Client {
     /// # Errors
     /// When it was not taken; nothing of it is sent.
     pub fn send<T: Serialize + ?Sized>(&self, id: &str, data: &T) -> Result<Delivery, SendError> {
-        self.send_event(&Event::new(id, data)?, self.0.send_timeout)
+        let event = Event::new(id, data)?;
+        self.send_event(&event, self.0.timeout_of(&event, Kind::Event))
     }
 
     /// As [`Client::send`], for an event that is made already and with a time of its own, within which it must have been handled.
@@ -129,7 +144,8 @@ impl Client {
         id: &str,
         data: &(impl Serialize + ?Sized),
     ) -> Result<R, RequestError> {
-        self.request_event(&Event::new(id, data).map_err(SendError::Event)?, self.0.request_timeout).await
+        let event = Event::new(id, data).map_err(SendError::Event)?;
+        self.request_event(&event, self.0.timeout_of(&event, Kind::Request)).await
     }
 
     /// As [`Client::request`], for an event that is made already and with a time of its own.
@@ -218,7 +234,7 @@ impl Client {
 
     /// Drops the connection there is, or the wait for one, and connects now: after a login, or when a person asks for it.
     pub fn reconnect(&self) {
-        self.0.shared.command(Connection::reconnect);
+        self.0.shared.reconnect();
     }
 
     /// The network is back, or another one: asks at once whether the connection still lives, tries again soon if there is none, and
@@ -229,7 +245,15 @@ impl Client {
 
     /// Ends the connection for good. What is under way fails with [`Closed`](crate::Unanswered::Closed).
     pub fn close(&self, close: &Close) {
-        self.0.shared.command(|connection, _| connection.close(close));
+        self.0.shared.close(close);
+    }
+
+    /// What the outbox still held of an earlier process when this client began, or of before its end when it was told to
+    /// [reconnect](Client::reconnect), in order; each once. Empty without [`ClientBuilder::outbox`].
+    #[cfg(not(target_arch = "wasm32"))]
+    #[must_use]
+    pub fn restored(&self) -> Vec<Restored> {
+        self.0.shared.restored()
     }
 }
 

@@ -68,7 +68,11 @@ impl Delivery {
         self.reply().await.map(drop)
     }
 
-    pub(crate) async fn reply(&self) -> Reply {
+    /// Waits until it is over, and says how: a request with its reply, an event with nil.
+    ///
+    /// # Errors
+    /// As [`Delivery::settled`].
+    pub async fn reply(&self) -> Reply {
         let mut end = self.end.clone();
         match end.wait_for(Option::is_some).await {
             Ok(settled) => settled.clone().unwrap_or(Err(Unanswered::Closed)),

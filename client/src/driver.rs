@@ -99,14 +99,9 @@ impl Driver {
             let full = self.sockets.iter().any(|(_, socket)| socket.flow() == Flow::Full);
             let output = self.shared.with(|core, _| {
                 core.connection.set_flow(if full { Flow::Full } else { Flow::Free });
-                let output = core.connection.poll();
-                if let Some(Output::Settled { item, result }) = &output
-                    && let Some(settle) = core.pending.remove(item)
-                {
-                    settle.send_replace(Some(result.clone()));
-                }
-                output
+                core.poll()
             });
+            self.shared.tell_problems();
             let Some(output) = output else { return };
             self.carry_out(output);
         }
@@ -140,7 +135,7 @@ impl Driver {
             Output::Gap(gap) => self.notice(Notice::Gap(gap)),
             Output::BadEvent(value) => self.notice(Notice::BadEvent(value)),
             Output::State(state) => self.change(state),
-            // Settled where it was polled, with the lock that guards who waits.
+            // Told where it was polled, with the lock that guards who waits.
             Output::Settled { .. } => {}
         }
     }

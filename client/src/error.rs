@@ -1,6 +1,8 @@
 //! One enum for each question a caller asks.
 
 #[cfg(not(target_arch = "wasm32"))]
+use crate::outbox::OutboxError;
+#[cfg(not(target_arch = "wasm32"))]
 use std::time::Duration;
 use thiserror::Error;
 #[cfg(not(target_arch = "wasm32"))]
@@ -30,6 +32,10 @@ pub enum ConnectError {
     /// The operating system has no roots of trust to read.
     #[error("no roots of trust: {0}")]
     Roots(std::io::Error),
+    /// There is no outbox to be had where [`ClientBuilder::outbox`](crate::ClientBuilder::outbox) wants it.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
     /// The operating system has no random numbers.
     #[error("no random numbers: {0}")]
     Random(#[from] getrandom::Error),
@@ -48,6 +54,11 @@ pub enum SendError {
     /// There is no connection, or no room.
     #[error(transparent)]
     Unsent(#[from] Unsent),
+    /// It could not be kept as [`ClientBuilder::outbox`](crate::ClientBuilder::outbox) wants it: the disk is full, or worse. What is
+    /// not to be kept can still be sent.
+    #[cfg(not(target_arch = "wasm32"))]
+    #[error(transparent)]
+    Outbox(#[from] OutboxError),
 }
 
 /// Why a request has no reply, or none that is of use.

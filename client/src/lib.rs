@@ -10,6 +10,8 @@ mod driver;
 mod error;
 mod events;
 mod options;
+#[cfg(not(target_arch = "wasm32"))]
+mod outbox;
 mod platform;
 mod shared;
 #[cfg(not(target_arch = "wasm32"))]
@@ -24,7 +26,13 @@ pub use error::{ConnectError, Ended, RequestError, SendError};
 pub use error::{WebSocketEnd, WebSocketError, WebSocketFull};
 pub use events::{Events, Notice, Registration};
 pub use options::ClientBuilder;
+#[cfg(all(feature = "fuzzing", not(target_arch = "wasm32")))]
+#[doc(hidden)]
+pub use outbox::fuzz;
+#[cfg(not(target_arch = "wasm32"))]
+pub use outbox::{OutboxError, Persistent, Restored};
 pub use platform::{MaybeSend, MaybeSync};
+pub use shared::Kind;
 pub use tsugi_proto::codec;
 pub use tsugi_proto::connection::{
     Failure, Gap, GapReason, Loss, Open, Outcome, Paths, Reason, RequestError as Unanswered, SendError as Unsent,

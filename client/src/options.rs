@@ -4,7 +4,7 @@ use crate::client::Client;
 use crate::error::ConnectError;
 #[cfg(not(target_arch = "wasm32"))]
 use crate::error::WebSocketError;
-use crate::platform::{MaybeSend, MaybeSync, TokenSource};
+use crate::platform::{MaybeSend, MaybeSync, Persistent, TokenSource};
 #[cfg(not(target_arch = "wasm32"))]
 use crate::websocket::WebSocket;
 use std::future::Future;
@@ -31,6 +31,7 @@ pub(crate) struct Options {
     pub(crate) send_timeout: Duration,
     pub(crate) max_message: usize,
     pub(crate) events: usize,
+    pub(crate) outbox: Option<Persistent>,
 }
 
 impl Options {
@@ -51,6 +52,13 @@ impl Options {
         config.max_queue = self.max_queue;
         config.max_queue_bytes = self.max_queue_bytes;
         Ok(config)
+    }
+
+    /// What a kept outbox belongs to: the URL with the application's own parameters.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub(crate) fn endpoint(&self, url: &http::Uri) -> String {
+        let params = form_urlencoded::Serializer::new(String::new()).extend_pairs(&self.params).finish();
+        format!("{url} {params}")
     }
 }
 
@@ -105,6 +113,7 @@ impl Default for ClientBuilder {
             send_timeout: SEND_TIMEOUT,
             max_message: 16 * 1024 * 1024,
             events: 1_024,
+            outbox: None,
         })
     }
 }
@@ -205,6 +214,14 @@ impl ClientBuilder {
     /// At least 1. Default: 1,024.
     pub fn max_events(mut self, notices: usize) -> Self {
         self.0.events = notices.clamp(1, 1 << 20);
+        self
+    }
+
+    /// Keeps what is sent in a file, so that it outlives this process; see [`Persistent`](crate::Persistent). Default: what is
+    /// under way ends with the client.
+    #[cfg(not(target_arch = "wasm32"))]
+    pub fn outbox(mut self, outbox: Persistent) -> Self {
+        self.0.outbox = Some(outbox);
         self
     }
 

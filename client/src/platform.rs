@@ -7,9 +7,11 @@ mod native;
 mod web;
 
 #[cfg(not(target_arch = "wasm32"))]
-pub(crate) use native::{BoxFuture, Clock, Handler, Http, Socket, Surroundings, Tasks, TokenSource};
+pub(crate) use native::{
+    BoxFuture, Clock, Handler, Http, Keeper, Persistent, Socket, Surroundings, Tasks, TokenSource,
+};
 #[cfg(target_arch = "wasm32")]
-pub(crate) use web::{BoxFuture, Clock, Handler, Http, Socket, Surroundings, Tasks, TokenSource};
+pub(crate) use web::{BoxFuture, Clock, Handler, Http, Keeper, Persistent, Socket, Surroundings, Tasks, TokenSource};
 
 use bytes::Bytes;
 use std::time::Duration;

@@ -58,6 +58,10 @@ impl Http {
         Ok(Self { client, url, headers, max_message: options.max_message, token: options.token.clone() })
     }
 
+    pub(crate) fn url(&self) -> &Uri {
+        &self.url
+    }
+
     /// Makes a request of the connection's and waits for the whole answer.
     pub(crate) async fn exchange(&self, request: Request) -> Result<Answer, String> {
         let method = if request.method == Method::Get { http::Method::GET } else { http::Method::POST };

@@ -12,6 +12,7 @@ mod carrier;
 mod config;
 mod handshake;
 mod inbox;
+mod keeping;
 mod ledger;
 mod life;
 mod outbox;
@@ -75,9 +76,12 @@ pub enum SendError {
         /// What the server accepts.
         limit: usize,
     },
-    /// Too much is under way; see [`Config::max_queue`]. Try again later. For [`Connection::restore`]: the number is not new.
+    /// Too much is under way; see [`Config::max_queue`]. Try again later.
     #[error("too much is under way")]
     QueueFull,
+    /// Only from [`Connection::restore`]: the item's number, or one above it, was given already. A mistake of the caller.
+    #[error("item {} is not above those before", .0.number())]
+    NumberGiven(ItemId),
 }
 
 /// What a page, or whatever the connection lives in, has to say of itself.
@@ -243,33 +247,6 @@ impl Connection {
             Some(_) => Err(SendError::QueueFull),
             None => Err(SendError::Disconnected),
         }
-    }
-
-    /// Puts back what an earlier connection with this outbox had under way: the event, whether it wants a reply, and how long is
-    /// left to it. In order, and before anything is sent; each keeps its number.
-    ///
-    /// # Errors
-    /// When it was not taken: the codec cannot write it, or its number is not above those before.
-    pub fn restore(
-        &mut self,
-        now: Instant,
-        item: ItemId,
-        event: &Event,
-        wants: Wants,
-        left: Duration,
-    ) -> Result<(), SendError> {
-        if self.outbox.has_given(item) {
-            return Err(SendError::QueueFull);
-        }
-        let message = self.message_of(event, &item.slot(wants))?;
-        self.outbox.restore(item, message, wants, now + left, event.clone());
-        Ok(())
-    }
-
-    /// Says how often there was a connection with this outbox before, and the last item it gave a number to. Numbers go on behind
-    /// that; and a server can tell what it says from what an earlier connection said and comes late.
-    pub fn continue_after(&mut self, last: Option<ItemId>, life: u32) {
-        self.outbox.continue_after(last, life);
     }
 
     /// Takes back what has not been sent. Returns whether it was in time; then it ends with [`RequestError::Cancelled`].

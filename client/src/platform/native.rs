@@ -1,5 +1,6 @@
 //! A program of an operating system, in a tokio runtime.
 
+pub(crate) use crate::outbox::{Keeper, Persistent};
 pub(crate) use crate::transport::Http;
 pub(crate) use crate::transport::websocket::Socket;
 

@@ -2,11 +2,13 @@
 
 mod clock;
 mod fetch;
+mod keeper;
 mod page;
 mod socket;
 
 pub(crate) use clock::Clock;
 pub(crate) use fetch::Http;
+pub(crate) use keeper::{Keeper, Persistent};
 pub(crate) use page::Surroundings;
 pub(crate) use socket::Socket;
 

@@ -4,6 +4,7 @@
 mod delivery;
 mod hostile;
 mod leaks;
+mod outbox;
 mod paths;
 mod restart;
 mod sente;

@@ -9,17 +9,12 @@ use tsugi::{Data, Router, Server};
 use tsugi_client::{Paths, State};
 
 /// A server that lives in a runtime of its own, so that it can be killed with every connection it has.
-struct Mortal(Option<Runtime>, SocketAddr);
+pub(crate) struct Mortal(Option<Runtime>, SocketAddr);
 
 impl Mortal {
-    fn start(address: &str, sum: &Arc<AtomicI64>) -> Self {
+    pub(crate) fn start(address: &str, server: impl FnOnce() -> Server) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
-        let sum = Arc::clone(sum);
-        let router = Router::new().on("test/add", move |Data(n): Data<i64>| {
-            let sum = Arc::clone(&sum);
-            async move { Data(sum.fetch_add(n, Ordering::SeqCst) + n) }
-        });
-        let server = runtime.block_on(async { Server::builder().router(router).build().unwrap() });
+        let server = runtime.block_on(async { server() });
         let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
@@ -31,9 +26,22 @@ impl Mortal {
         Self(Some(runtime), address)
     }
 
-    fn kill(mut self) {
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.1
+    }
+
+    pub(crate) fn kill(mut self) {
         self.0.take().unwrap().shutdown_timeout(std::time::Duration::from_secs(5));
     }
+}
+
+fn adder(sum: &Arc<AtomicI64>) -> Server {
+    let sum = Arc::clone(sum);
+    let router = Router::new().on("test/add", move |Data(n): Data<i64>| {
+        let sum = Arc::clone(&sum);
+        async move { Data(sum.fetch_add(n, Ordering::SeqCst) + n) }
+    });
+    Server::builder().router(router).build().unwrap()
 }
 
 impl Drop for Mortal {
@@ -47,10 +55,10 @@ impl Drop for Mortal {
 async fn survives(paths: Paths) {
     let sum = Arc::new(AtomicI64::new(0));
     let start = |address: String, sum: Arc<AtomicI64>| async move {
-        tokio::task::spawn_blocking(move || Mortal::start(&address, &sum)).await.unwrap()
+        tokio::task::spawn_blocking(move || Mortal::start(&address, || adder(&sum))).await.unwrap()
     };
     let server = start("127.0.0.1:0".to_owned(), Arc::clone(&sum)).await;
-    let address = server.1;
+    let address = server.address();
     let client = ada().transports(paths).connect(&url(address)).unwrap();
     ready(&client).await;
     assert_eq!(in_time(client.request::<i64>("test/add", &1)).await.unwrap(), 1);

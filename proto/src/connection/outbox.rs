@@ -47,7 +47,7 @@ pub(super) struct Item {
 
 #[derive(Debug)]
 pub(super) struct Outbox {
-    name: [u8; 16],
+    pub(super) name: [u8; 16],
     items: BTreeMap<ItemId, Item>,
     /// The same, by time.
     by_time: BTreeSet<(Instant, ItemId)>,
@@ -78,9 +78,12 @@ impl Outbox {
         }
     }
 
-    /// Another one, for another user. Whoever does not know this one's name cannot guess the other's.
+    /// Another one, for another user. Whoever does not know this one's name cannot guess the other's. No later life of this one
+    /// has the same successor, whose numbers would begin at 1 again.
     pub(super) fn successor(&self) -> Self {
-        let digest = Sha1::new().chain_update(self.name).chain_update(b"next").finalize();
+        let digest =
+            Sha1::new().chain_update(self.name).chain_update(b"next").chain_update(self.attempts.to_be_bytes());
+        let digest = digest.finalize();
         let mut name = [0; 16];
         name.copy_from_slice(&digest[..16]);
         Self::new(name)

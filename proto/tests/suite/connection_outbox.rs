@@ -2,7 +2,7 @@
 
 use super::connection_rules::{HANDSHAKE, NEW, World, event, hello, long, secs, welcome};
 use tsugi_proto::Value;
-use tsugi_proto::connection::{Connection, Method, RequestError, SEND_TIMEOUT, SendError};
+use tsugi_proto::connection::{Connection, ItemId, Method, RequestError, SEND_TIMEOUT, SendError, Wants};
 
 #[test]
 fn what_is_said_before_there_is_a_connection_is_said_in_order_when_there_is() {
@@ -137,4 +137,45 @@ fn a_session_that_is_gone_and_a_reconnect_before_the_next_one_fail_nothing() {
     assert!(world.no_reply(request));
     world.opens(NEW);
     assert_eq!(world.socket().sent[1..], [r#"[["a/b",1],1]"#]);
+}
+
+/// A connection that goes on with what an earlier one of Ann's had under way, before it begins to connect.
+fn restored(life: u32) -> World {
+    let mut world = World::start();
+    world.act(|connection, now| {
+        connection.begin_outbox([7; 16], Some(Value::string("ann")));
+        for (number, wants) in [(3, Wants::Nothing), (9, Wants::Reply)] {
+            let item = ItemId::from_number(number).unwrap();
+            connection.restore(now, item, &event("a/b", 1), wants, secs(60)).unwrap();
+            let twice = connection.restore(now, item, &event("a/b", 1), wants, secs(60));
+            assert_eq!(twice, Err(SendError::NumberGiven(item)));
+        }
+        connection.continue_after(ItemId::from_number(100), life);
+    });
+    world
+}
+
+#[test]
+fn what_was_kept_goes_on_under_its_name_and_numbers_and_what_is_new_comes_behind_it() {
+    let mut world = restored(2);
+    assert_eq!(world.connection.next_item(), ItemId::from_number(101).unwrap());
+    world.send("a/c", 2).unwrap();
+    world.opens(NEW);
+    let said = world.socket().sent.clone();
+    assert!(said[0].contains(&"07".repeat(16)) && said[0].contains("\"sent\":9"), "{}", said[0]);
+    assert_eq!(said[1..], [r#"[["a/b",1],-3]"#, r#"[["a/b",1],9]"#, r#"[["a/c",2],-101]"#]);
+    assert_eq!(world.connection.outbox_name(), [7; 16]);
+}
+
+#[test]
+fn what_was_kept_for_ann_is_not_said_to_bob_whose_outbox_no_later_life_has_again() {
+    let names = [1, 2].map(|life| {
+        let mut world = restored(life);
+        world.says(&[&HANDSHAKE.replace("ann", "bob"), NEW]);
+        let kept = ItemId::from_number(3).unwrap();
+        assert_eq!(*world.reply(kept), Err(RequestError::OtherUser));
+        assert_eq!(world.socket().sent.len(), 1);
+        world.connection.outbox_name()
+    });
+    assert!(names[0] != names[1] && !names.contains(&[7; 16]));
 }

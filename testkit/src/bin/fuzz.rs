@@ -8,11 +8,12 @@ use tsugi_proto::fuzzing;
 
 type Body = fn(&[u8]);
 
-const TARGETS: [(&str, Body); 10] = [
+const TARGETS: [(&str, Body); 11] = [
     ("edn", fuzzing::edn),
     ("json", fuzzing::json),
     ("gzip", fuzzing::gzip),
     ("msgpack", fuzzing::msgpack),
+    ("outbox", tsugi_client::fuzz),
     ("packet", fuzzing::packet),
     ("websocket", fuzzing::websocket),
     ("query", tsugi::fuzzing::query),
@@ -22,7 +23,7 @@ const TARGETS: [(&str, Body); 10] = [
 ];
 
 /// Where mutations begin: one of each thing a parser knows.
-const SEEDS: [&[u8]; 26] = [
+const SEEDS: [&[u8]; 27] = [
     b"[[:a/b {:a 1, \"s\" [1.5 ##Inf -7N 2M 22/7 \\a \\newline #{1 2} (nil true)]}] \"abc\"]",
     b"#inst \"2020-01-02T03:04:05.678-00:00\" #uuid \"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\" #:ns{:a 1 :_/b 2} #_ 1 #foo/bar 2",
     b"[[[:srv/n 0] [:srv/n 1]] nil]",
@@ -47,6 +48,7 @@ const SEEDS: [&[u8]; 26] = [
     b"ppstr=%5B%5B%3Aa%2Fb%20%7B%7D%5D%20nil%5D&client-id=%F0%9F%98%80&=&&a",
     b"[\"a\",\"\\ud83d\\ude00 \\ud800 </script>\\u2028\",\"\"]",
     b"/000/abcdefgh/xhr_streaming/",
+    b"E\x07\0\0\0\0\0\0\0\xff\xff\0\0\0\0\0\0[[\"a/b\"],null]\nR\x08\0\0\0\0\0\0\0\xff\xff\0\0\0\0\0\0\nD\x07\0\0\0\0\0\0\0",
     b"",
     b"[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[[",
 ];
