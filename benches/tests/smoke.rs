@@ -41,8 +41,15 @@ const TSUGI: &str = env!("CARGO_BIN_EXE_tsugi");
 const LOAD: &str = env!("CARGO_BIN_EXE_load");
 
 /// Each with what it says; see the dialects of the load.
-const WEBSOCKETS: [(&str, &str); 4] =
-    [(BARE, "raw"), (TSUGI, "tsugi-edn"), (TSUGI, "tsugi-json"), (TSUGI, "tsugi-sockjs")];
+const WEBSOCKETS: [(&str, &str); 7] = [
+    (BARE, "raw"),
+    (TSUGI, "tsugi-sente"),
+    (TSUGI, "tsugi-edn"),
+    (TSUGI, "tsugi-edn-counted"),
+    (TSUGI, "tsugi-json"),
+    (TSUGI, "tsugi-json-counted"),
+    (TSUGI, "tsugi-sockjs"),
+];
 
 /// Runs a job for a moment and returns the member of its report.
 fn measure(server: &str, dialect: &str, job: &[&str], member: &str) -> u64 {
@@ -105,6 +112,23 @@ fn clients_are_held_in_steps() {
         let mut input = load.child.stdin.take().expect("its input is piped");
         input.write_all(b"on\n").expect("it listens");
         assert_eq!(load.line(), "{\"held\":5}");
+    }
+}
+
+#[test]
+fn each_of_a_crowd_hears_each_broadcast_once() {
+    for (server, dialect) in WEBSOCKETS {
+        let mut server = Running::start(server, &[]);
+        let (address, pid) = (server.line(), server.child.id().to_string());
+        let plan = ["--address", &address, "--pid", &pid, "--dialect", dialect, "--job", "crowd", "--connections", "5"];
+        let mut load = Running::start(LOAD, &plan);
+        assert_eq!(load.line(), "{\"held\":5}");
+        let mut input = load.child.stdin.take().expect("its input is piped");
+        for _ in 0..2 {
+            input.write_all(b"on\n").expect("it listens");
+            let line = load.line();
+            assert!(line.starts_with("{\"reached\":5,"), "{dialect}: {line}");
+        }
     }
 }
 

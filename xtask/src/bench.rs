@@ -4,6 +4,7 @@
 //! and rounds alternate between one order and its reverse, so that a machine that drifts drifts for all.
 
 mod catalogue;
+pub(crate) mod crowd;
 mod machine;
 mod plot;
 mod report;

@@ -30,6 +30,8 @@ enum Command {
     Instructions(instructions::Options),
     /// Measures speed and memory beside other servers, and writes a table and plots
     Bench(bench::Options),
+    /// Holds as many connections as the machine can, over several servers, and broadcasts to each
+    Crowd(bench::crowd::Options),
     /// Runs the Autobahn test suite against the WebSocket layer, in both roles
     Autobahn(autobahn::Options),
     /// Runs histories of clients and a server under faults, from seeds, and checks that nothing is lost, doubled or left open
@@ -45,6 +47,7 @@ fn main() -> ExitCode {
         Command::Memory(options) => memory::run(&options),
         Command::Instructions(options) => instructions::run(&options),
         Command::Bench(options) => bench::run(&options),
+        Command::Crowd(options) => bench::crowd::run(&options),
         Command::Autobahn(options) => autobahn::run(&options),
         Command::Sim(options) => sim::run(&options),
         Command::Licences => licences::run(),

@@ -35,8 +35,12 @@ impl Talker {
         if line.is_empty() { Err("a process ended early".to_owned()) } else { Ok(line.trim().to_owned()) }
     }
 
+    pub(crate) fn say(&mut self, line: &str) -> Outcome {
+        writeln!(self.input, "{line}").map_err(|error| error.to_string())
+    }
+
     pub(crate) fn ask(&mut self, line: &str) -> Outcome<String> {
-        writeln!(self.input, "{line}").map_err(|error| error.to_string())?;
+        self.say(line)?;
         self.line()
     }
 

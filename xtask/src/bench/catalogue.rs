@@ -38,6 +38,8 @@ pub(crate) struct Job {
     pub(crate) quick: Option<f64>,
     /// More would tell nothing new and take long.
     pub(crate) most_rounds: u8,
+    /// Also shows what Tsugi's extension costs.
+    pub(crate) shows_extension: bool,
 }
 
 const THROUGHPUT: Job = Job {
@@ -51,6 +53,7 @@ const THROUGHPUT: Job = Job {
     seconds: 2.0,
     quick: None,
     most_rounds: 50,
+    shows_extension: false,
 };
 
 /// Where a job can be done with more than one number of clients, the load opens `connections` of them.
@@ -61,6 +64,7 @@ pub(crate) const JOBS: [Job; 16] = [
         unit: "reply",
         arguments: "--job echo --depth 16",
         quick: Some(0.6),
+        shows_extension: true,
         ..THROUGHPUT
     },
     Job {
@@ -68,6 +72,7 @@ pub(crate) const JOBS: [Job; 16] = [
         title: "Requests of 64 B and their replies, one in flight on each of 64 connections",
         unit: "reply",
         arguments: "--job echo",
+        shows_extension: true,
         ..THROUGHPUT
     },
     Job {
@@ -101,6 +106,7 @@ pub(crate) const JOBS: [Job; 16] = [
         arguments: "--job broadcast",
         connections: 1_000,
         quick: Some(0.6),
+        shows_extension: true,
         ..THROUGHPUT
     },
     Job {
@@ -109,6 +115,7 @@ pub(crate) const JOBS: [Job; 16] = [
         unit: "delivery",
         arguments: "--job broadcast --depth 8",
         connections: 1_000,
+        shows_extension: true,
         ..THROUGHPUT
     },
     Job {
@@ -151,6 +158,7 @@ pub(crate) const JOBS: [Job; 16] = [
         title: "Clients that connect, shake hands and close, 64 at a time",
         unit: "client",
         arguments: "--job connect",
+        shows_extension: true,
         ..THROUGHPUT
     },
     Job {
@@ -191,13 +199,16 @@ pub(crate) const JOBS: [Job; 16] = [
         connections: 19_000,
         quick: Some(0.0),
         most_rounds: 2,
+        shows_extension: true,
         ..THROUGHPUT
     },
 ];
 
 impl Job {
     pub(crate) fn suits(&self, server: &Server) -> bool {
-        self.over == server.over && (self.kind != Kind::Idle || server.keep_alive == KeepAlive::Default)
+        self.over == server.over
+            && (self.shows_extension || server.part == Part::Everywhere)
+            && (self.kind != Kind::Idle || server.keep_alive == KeepAlive::Default)
     }
 
     /// How many clients there are at each step of a measurement of memory.
@@ -225,6 +236,14 @@ pub(crate) enum KeepAlive {
     None,
 }
 
+/// Where a server takes part.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Part {
+    Everywhere,
+    /// Where a job shows what Tsugi's extension costs.
+    Extension,
+}
+
 #[derive(Clone, Copy)]
 pub(crate) struct Server {
     pub(crate) name: &'static str,
@@ -233,10 +252,12 @@ pub(crate) struct Server {
     pub(crate) dialect: &'static str,
     pub(crate) over: Over,
     pub(crate) keep_alive: KeepAlive,
+    pub(crate) part: Part,
 }
 
 const fn server(name: &'static str, what: &'static str, program: Program, dialect: &'static str) -> Server {
-    Server { name, what, program, dialect, over: Over::WebSocket, keep_alive: KeepAlive::Default }
+    let (over, keep_alive, part) = (Over::WebSocket, KeepAlive::Default, Part::Everywhere);
+    Server { name, what, program, dialect, over, keep_alive, part }
 }
 
 /// Sends no pings by itself.
@@ -244,14 +265,36 @@ const fn silent(server: Server) -> Server {
     Server { keep_alive: KeepAlive::None, ..server }
 }
 
+const fn extension(server: Server) -> Server {
+    Server { part: Part::Extension, ..server }
+}
+
 const fn polled(server: Server) -> Server {
     Server { over: Over::LongPoll, ..server }
 }
 
-pub(crate) const SERVERS: [Server; 13] = [
+pub(crate) const SERVERS: [Server; 16] = [
     silent(server("bare", "the limit: hyper, Tsugi's WebSocket codec, no protocol", Program::Own("bare"), "raw")),
     server("tsugi-edn", "Tsugi, events in EDN over WebSocket", Program::Own("tsugi"), "tsugi-edn"),
+    extension(server(
+        "tsugi-edn-counted",
+        "the same with counts, acknowledgements and an outbox",
+        Program::Own("tsugi"),
+        "tsugi-edn-counted",
+    )),
+    extension(server(
+        "tsugi-sente",
+        "Tsugi, a Sente client without the extension; its batch window is 30 ms",
+        Program::Own("tsugi"),
+        "tsugi-sente",
+    )),
     server("tsugi-json", "Tsugi, events in JSON over WebSocket", Program::Own("tsugi"), "tsugi-json"),
+    extension(server(
+        "tsugi-json-counted",
+        "the same with counts, acknowledgements and an outbox",
+        Program::Own("tsugi"),
+        "tsugi-json-counted",
+    )),
     server("tsugi-sockjs", "Tsugi, events in JSON over a SockJS WebSocket", Program::Own("tsugi"), "tsugi-sockjs"),
     silent(server("axum-ws", "axum's ws with a broadcast channel", Program::Peer("axum-ws"), "raw")),
     server("socketioxide", "socketioxide over WebSocket", Program::Peer("socketioxide"), "socket-io"),

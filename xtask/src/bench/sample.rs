@@ -8,7 +8,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 const SERVER_CORE: &str = "0";
-const LOAD_CORE: &str = "1";
+pub(super) const LOAD_CORE: &str = "1";
 /// Seconds after which a load that hangs is killed. It ends by itself long before.
 const TOO_LONG: &str = "300";
 /// Files that a process holds beside its connections.
@@ -158,17 +158,17 @@ pub(crate) fn build(servers: &[&Server]) -> Outcome {
     Ok(())
 }
 
-fn built(name: &str) -> PathBuf {
+pub(super) fn built(name: &str) -> PathBuf {
     root().join("benches/target/release").join(name)
 }
 
 /// A process on a core of its own.
-fn pinned(core: &str, program: &[String]) -> Vec<String> {
+pub(super) fn pinned(core: &str, program: &[String]) -> Vec<String> {
     ["taskset", "-c", core].into_iter().map(str::to_owned).chain(program.iter().cloned()).collect()
 }
 
 /// A server that listens, and where.
-fn start(server: &Server) -> Outcome<(Talker, String)> {
+pub(super) fn start(server: &Server) -> Outcome<(Talker, String)> {
     let program = match server.program {
         Program::Own(name) | Program::Peer(name) => vec![built(name).display().to_string()],
         Program::Node(script) => {
@@ -234,7 +234,7 @@ fn memory(job: &Job, server: &Server, talker: &Talker, address: &str, quick: boo
 }
 
 /// Bytes that the kernel has for its objects and for TCP's buffers (`/proc/meminfo`, `/proc/net/sockstat`).
-fn kernel() -> Outcome<f64> {
+pub(super) fn kernel() -> Outcome<f64> {
     let read = |path: &str| std::fs::read_to_string(path).map_err(|error| format!("{path}: {error}"));
     let number = |text: Option<&str>| text.and_then(|text| text.split_whitespace().next()?.parse::<f64>().ok());
     let meminfo = read("/proc/meminfo")?;

@@ -12,8 +12,14 @@ pub(crate) const MARK: [u8; 2] = [0xC2, 0xBF];
 pub(crate) enum Dialect {
     /// WebSocket messages as they are
     Raw,
+    /// A Sente client of Tsugi, in EDN
+    TsugiSente,
     TsugiEdn,
+    /// With counts, acknowledgements and an outbox
+    TsugiEdnCounted,
     TsugiJson,
+    /// The same in JSON, as Tsugi's own clients speak
+    TsugiJsonCounted,
     /// Tsugi's events over a SockJS WebSocket
     TsugiSockjs,
     TsugiPoll,
@@ -36,11 +42,20 @@ pub(crate) enum Say {
 }
 
 /// One step of the opening: what the server says at the end of it, and what is said then.
-pub(crate) type Step = (&'static [u8], Option<&'static str>);
+pub(crate) type Step = (&'static [u8], Option<String>);
 
 impl Dialect {
     pub(crate) fn polls(self) -> bool {
         matches!(self, Self::TsugiPoll | Self::SocketIoPoll | Self::SockjsXhr)
+    }
+
+    /// Whether a client numbers what it says, and says how much it has heard.
+    pub(crate) fn counts(self) -> bool {
+        matches!(self, Self::TsugiEdnCounted | Self::TsugiJsonCounted)
+    }
+
+    fn is_edn(self) -> bool {
+        matches!(self, Self::TsugiSente | Self::TsugiEdn | Self::TsugiEdnCounted)
     }
 
     /// Where a client connects. Servers that do not know users unless told are only told where it matters.
@@ -48,8 +63,11 @@ impl Dialect {
         match self {
             Self::Raw if named => format!("/ws?uid=u{index}"),
             Self::Raw => "/ws".to_owned(),
-            Self::TsugiEdn => format!("/chsk?client-id=client-{index}&uid=u{index}&tsugi=1&codec=edn"),
-            Self::TsugiJson | Self::TsugiPoll => {
+            Self::TsugiSente => format!("/chsk?client-id=client-{index}&uid=u{index}"),
+            Self::TsugiEdn | Self::TsugiEdnCounted => {
+                format!("/chsk?client-id=client-{index}&uid=u{index}&tsugi=1&codec=edn")
+            }
+            Self::TsugiJson | Self::TsugiJsonCounted | Self::TsugiPoll => {
                 format!("/chsk?client-id=client-{index}&uid=u{index}&tsugi=1&codec=json")
             }
             Self::TsugiSockjs => {
@@ -64,20 +82,28 @@ impl Dialect {
         }
     }
 
-    /// What follows the upgrade.
-    pub(crate) fn opening(self) -> &'static [Step] {
+    /// What follows the upgrade. Outboxes have the name of their client.
+    pub(crate) fn opening(self, index: usize) -> Vec<Step> {
+        let hello = |end: &'static [u8], hello: String| vec![(end, Some(hello)), (end, None)];
         match self {
-            Self::TsugiEdn => &[(b" nil]", Some("[[:chsk/hello {}] nil]")), (b" nil]", None)],
-            Self::TsugiJson => &[(b",null]", Some(r#"[["chsk/hello",{}],null]"#)), (b",null]", None)],
-            Self::TsugiSockjs => &[(b",null]\"]", None)],
-            Self::SocketIo => &[(b"\"maxPayload\":", Some("40")), (b"40{\"sid\":", None)],
-            Self::Sockjs => &[(b"\x81\x01o", None)],
-            Self::Raw | Self::TsugiPoll | Self::SocketIoPoll | Self::SockjsXhr => &[(b"\r\n\r\n", None)],
+            Self::TsugiSente => vec![(b" nil]", None)],
+            Self::TsugiEdn => hello(b" nil]", "[[:chsk/hello {}] nil]".to_owned()),
+            Self::TsugiEdnCounted => {
+                hello(b" nil]", format!("[[:chsk/hello {{:received 0 :outbox \"{index:032x}\"}}] nil]"))
+            }
+            Self::TsugiJson => hello(b",null]", r#"[["chsk/hello",{}],null]"#.to_owned()),
+            Self::TsugiJsonCounted => {
+                hello(b",null]", format!("[[\"chsk/hello\",{{\"received\":0,\"outbox\":\"{index:032x}\"}}],null]"))
+            }
+            Self::TsugiSockjs => vec![(b",null]\"]", None)],
+            Self::SocketIo => vec![(b"\"maxPayload\":", Some("40".to_owned())), (b"40{\"sid\":", None)],
+            Self::Sockjs => vec![(b"\x81\x01o", None)],
+            Self::Raw | Self::TsugiPoll | Self::SocketIoPoll | Self::SockjsXhr => vec![(b"\r\n\r\n", None)],
         }
     }
 
-    /// A message with a payload of `size` bytes.
-    pub(crate) fn message(self, say: Say, size: usize) -> String {
+    /// A message with a payload of `size` bytes, and a number where messages are [counted](Self::counts).
+    pub(crate) fn message(self, say: Say, size: usize, number: u64) -> String {
         let first = match say {
             Say::Echo => 'E',
             Say::Broadcast => 'B',
@@ -88,13 +114,16 @@ impl Dialect {
             Self::Raw => plain(say, text),
             Self::Sockjs => format!("[{}]", quoted(&plain(say, text))),
             Self::SockjsXhr => quoted(&text),
-            Self::TsugiEdn => match say {
-                Say::Echo => format!("[[:bench/echo {text:?}] 1]"),
-                Say::Broadcast => format!("[[:bench/broadcast {text:?}] nil]"),
-                Say::Push(to) => format!("[[:bench/push [\"u{to}\" {text:?}]] nil]"),
-            },
-            Self::TsugiJson | Self::TsugiPoll => event(say, &text),
-            Self::TsugiSockjs => format!("[{}]", quoted(&event(say, &text))),
+            Self::TsugiSente | Self::TsugiEdn | Self::TsugiEdnCounted => {
+                let slot = self.slot(say, number);
+                match say {
+                    Say::Echo => format!("[[:bench/echo {text:?}] {slot}]"),
+                    Say::Broadcast => format!("[[:bench/broadcast {text:?}] {slot}]"),
+                    Say::Push(to) => format!("[[:bench/push [\"u{to}\" {text:?}]] {slot}]"),
+                }
+            }
+            Self::TsugiJson | Self::TsugiJsonCounted | Self::TsugiPoll => event(say, &text, &self.slot(say, number)),
+            Self::TsugiSockjs => format!("[{}]", quoted(&event(say, &text, &self.slot(say, number)))),
             Self::SocketIo | Self::SocketIoPoll => match say {
                 Say::Echo => format!("421[\"echo\",{text:?}]"),
                 Say::Broadcast => format!("42[\"broadcast\",{text:?}]"),
@@ -103,12 +132,30 @@ impl Dialect {
         }
     }
 
+    /// An item of an outbox is named by its number, negative when no reply is wanted. Without one, any name will do.
+    fn slot(self, say: Say, number: u64) -> String {
+        match (say, self.counts()) {
+            (Say::Echo, true) => number.to_string(),
+            (_, true) => format!("-{number}"),
+            (Say::Echo, false) => "1".to_owned(),
+            (_, false) => if self.is_edn() { "nil" } else { "null" }.to_owned(),
+        }
+    }
+
+    /// Says how many items have been heard.
+    pub(crate) fn acknowledge(self, heard: u64) -> Vec<u8> {
+        let edn = format!("[[:chsk/ack {heard}] nil]");
+        masked(1, if self.is_edn() { edn } else { format!("[[\"chsk/ack\",{heard}],null]") }.as_bytes())
+    }
+
     /// The answer to what may be a ping among bytes without a message.
     pub(crate) fn pong(self, heard: &[u8]) -> Option<Vec<u8>> {
-        let holds = |part: &[u8]| heard.windows(part.len()).any(|window| window == part);
+        let holds = |part: &[u8]| memchr::memmem::find(heard, part).is_some();
         if holds(b"chsk/ws-ping") {
-            let edn = self == Self::TsugiEdn;
-            return Some(masked(1, if edn { b"[[:chsk/ws-pong] nil]" } else { br#"[["chsk/ws-pong"],null]"# }));
+            return Some(masked(
+                1,
+                if self.is_edn() { b"[[:chsk/ws-pong] nil]" } else { br#"[["chsk/ws-pong"],null]"# },
+            ));
         }
         if self == Self::SocketIo && holds(b"\x81\x012") {
             return Some(masked(1, b"3"));
@@ -131,11 +178,11 @@ fn plain(say: Say, text: String) -> String {
     }
 }
 
-fn event(say: Say, text: &str) -> String {
+fn event(say: Say, text: &str, slot: &str) -> String {
     match say {
-        Say::Echo => format!("[[\"bench/echo\",{text:?}],1]"),
-        Say::Broadcast => format!("[[\"bench/broadcast\",{text:?}],null]"),
-        Say::Push(to) => format!("[[\"bench/push\",[\"u{to}\",{text:?}]],null]"),
+        Say::Echo => format!("[[\"bench/echo\",{text:?}],{slot}]"),
+        Say::Broadcast => format!("[[\"bench/broadcast\",{text:?}],{slot}]"),
+        Say::Push(to) => format!("[[\"bench/push\",[\"u{to}\",{text:?}]],{slot}]"),
     }
 }
 
@@ -203,7 +250,7 @@ mod tests {
 
     #[test]
     fn a_frame_that_is_masked_holds_no_mark() {
-        let frame = masked(1, Dialect::Raw.message(Say::Echo, 64).as_bytes());
+        let frame = masked(1, Dialect::Raw.message(Say::Echo, 64, 1).as_bytes());
         assert_eq!(frame.len(), 64 + 6);
         assert_eq!(Marks::default().count(&frame), 0);
     }

@@ -1,7 +1,7 @@
 //! Clients that only listen.
 
 use crate::Outcome;
-use crate::jobs::{attend, failing};
+use crate::jobs::{Pings, attend, failing};
 use crate::link::open_all;
 use crate::meter::Moment;
 use crate::plan::Plan;
@@ -13,7 +13,7 @@ const SETTLE: Duration = Duration::from_millis(500);
 
 async fn add(plan: &'static Plan, range: std::ops::Range<usize>) -> Outcome {
     for stream in open_all(plan, range, false).await? {
-        tokio::spawn(failing(attend(plan.dialect, stream, |_| ())));
+        tokio::spawn(failing(attend(plan.dialect, Pings::Alone, stream, |_| ())));
     }
     tokio::time::sleep(SETTLE).await;
     Ok(())

@@ -5,6 +5,7 @@ use crate::dialect::{Dialect, Marks, Say, masked};
 use crate::link::{check, hear, open, open_all};
 use crate::meter::measure;
 use crate::plan::{PATIENCE, Plan};
+use crate::speech::{Speech, Tally};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
@@ -29,24 +30,26 @@ pub(crate) async fn echo(plan: &'static Plan) -> Outcome {
     let mut streams = open_all(plan, 0..plan.connections(), false).await?;
     check(plan, &mut streams[0], None, Say::Echo).await?;
     let count = Arc::new(AtomicU64::new(0));
-    let request = masked(1, plan.dialect.message(Say::Echo, SMALL).as_bytes());
     for stream in streams {
-        tokio::spawn(failing(ask(stream, request.clone(), plan.depth(), count.clone())));
+        tokio::spawn(failing(ask(plan, stream, count.clone())));
     }
     measure(plan, &count).await
 }
 
 /// Keeps `depth` requests in flight: as many go out as answers came in, in one write.
-async fn ask(mut stream: TcpStream, request: Vec<u8>, depth: usize, count: Arc<AtomicU64>) -> Outcome {
-    let many = request.repeat(depth);
+async fn ask(plan: &Plan, mut stream: TcpStream, count: Arc<AtomicU64>) -> Outcome {
+    let (mut speech, mut tally) = (Speech::new(plan.dialect, Say::Echo, SMALL), Tally::new(plan.dialect));
     let mut marks = Marks::default();
-    stream.write_all(&many).await?;
+    stream.write_all(speech.next(plan.depth())).await?;
     loop {
         let answered = hear(&mut stream, |bytes| marks.count(bytes)).await?;
         count.fetch_add(answered, Relaxed);
-        let size = request.len() * usize::try_from(answered)?.min(depth);
-        if size > 0 {
-            stream.write_all(&many[..size]).await?;
+        let requests = speech.next(usize::try_from(answered)?.min(plan.depth()));
+        if !requests.is_empty() {
+            stream.write_all(requests).await?;
+        }
+        if let Some(word) = tally.more(answered) {
+            stream.write_all(&word).await?;
         }
     }
 }
@@ -67,28 +70,42 @@ pub(crate) fn listen<F: FnMut(u64) + Send + 'static>(
     let mut streams = streams.into_iter();
     let (reader, writer) = streams.next().ok_or("no clients")?.into_split();
     // Who speaks is not asked whether it is there.
-    tokio::spawn(failing(attend(dialect, tokio::io::join(reader, tokio::io::sink()), listener(0))));
+    tokio::spawn(failing(attend(dialect, Pings::Alone, tokio::io::join(reader, tokio::io::sink()), listener(0))));
     for (index, stream) in streams.enumerate() {
-        tokio::spawn(failing(attend(dialect, stream, listener(index + 1))));
+        tokio::spawn(failing(attend(dialect, Pings::Alone, stream, listener(index + 1))));
     }
     Ok(writer)
+}
+
+/// Where a client looks for pings.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Pings {
+    /// In bytes without a message, which is quick. One that came together with a message is missed, which costs the
+    /// connection long after a measurement of some seconds.
+    Alone,
+    Anywhere,
+}
+
+impl Pings {
+    /// How many messages there are, and the answer to a ping.
+    pub(crate) fn look(self, dialect: Dialect, marks: &mut Marks, bytes: &[u8]) -> (u64, Option<Vec<u8>>) {
+        let many = marks.count(bytes);
+        (many, (many == 0 || self == Self::Anywhere).then(|| dialect.pong(bytes)).flatten())
+    }
 }
 
 /// Says how many messages came, as they come.
 pub(crate) async fn attend(
     dialect: Dialect,
+    pings: Pings,
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut came: impl FnMut(u64),
 ) -> Outcome {
-    let mut marks = Marks::default();
+    let (mut marks, mut tally) = (Marks::default(), Tally::new(dialect));
     loop {
-        let look = |bytes: &[u8]| match marks.count(bytes) {
-            0 => (0, dialect.pong(bytes)),
-            many => (many, None),
-        };
-        let (many, pong) = hear(&mut stream, look).await?;
-        if let Some(pong) = pong {
-            stream.write_all(&pong).await?;
+        let (many, pong) = hear(&mut stream, |bytes| pings.look(dialect, &mut marks, bytes)).await?;
+        if let Some(word) = pong.or_else(|| tally.more(many)) {
+            stream.write_all(&word).await?;
         }
         came(many);
     }
@@ -109,10 +126,10 @@ pub(crate) async fn broadcast(plan: &'static Plan) -> Outcome {
             }
         }
     })?;
-    let many = masked(1, plan.dialect.message(Say::Broadcast, LARGE).as_bytes()).repeat(plan.depth());
+    let mut speech = Speech::new(plan.dialect, Say::Broadcast, LARGE);
     tokio::spawn(failing(async move {
         loop {
-            speaker.write_all(&many).await?;
+            speaker.write_all(speech.next(plan.depth())).await?;
             let target = heard.target.load(Relaxed);
             let all = async {
                 while heard.count.load(Relaxed) < target {
@@ -170,7 +187,7 @@ pub(crate) async fn push(plan: &'static Plan) -> Outcome {
     let dialect = plan.dialect;
     tokio::spawn(failing(async move {
         let mut batch = Vec::new();
-        let mut to = 1;
+        let (mut to, mut number) = (1, 1);
         loop {
             room.acquire().await?.forget();
             batch.clear();
@@ -178,7 +195,8 @@ pub(crate) async fn push(plan: &'static Plan) -> Outcome {
             while more {
                 // 7,919 is a prime, so that it steps through every client.
                 to = (to + 7_919) % last;
-                batch.extend_from_slice(&masked(1, dialect.message(Say::Push(to + 1), SMALL).as_bytes()));
+                number += 1;
+                batch.extend_from_slice(&masked(1, dialect.message(Say::Push(to + 1), SMALL, number).as_bytes()));
                 more = room.try_acquire().map(tokio::sync::SemaphorePermit::forget).is_ok();
             }
             speaker.write_all(&batch).await?;

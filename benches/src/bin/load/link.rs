@@ -44,7 +44,7 @@ async fn begin(plan: &Plan, index: usize, named: bool) -> Outcome<TcpStream> {
     );
     stream.write_all(head.as_bytes()).await?;
     let mut upgraded = false;
-    for (end, answer) in plan.dialect.opening() {
+    for (end, answer) in plan.dialect.opening(index) {
         let heard = until(&mut stream, end).await?;
         if !upgraded && !heard.starts_with(b"HTTP/1.1 101") {
             return Err(refused(&heard));
@@ -120,7 +120,7 @@ pub(crate) async fn hear<R>(stream: &mut (impl AsyncRead + Unpin), mut look: imp
 
 /// Whether the server really does the job: one message must come back, whole.
 pub(crate) async fn check(plan: &Plan, speaker: &mut TcpStream, listener: Option<&mut TcpStream>, say: Say) -> Outcome {
-    let message = plan.dialect.message(say, 128);
+    let message = plan.dialect.message(say, 128, 1);
     let end = message.rfind('x').ok_or("a payload without an end")?;
     let payload = &message.as_bytes()[message.find('¿').ok_or("a payload without a mark")?..=end];
     speaker.write_all(&masked(1, message.as_bytes())).await?;

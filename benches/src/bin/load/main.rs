@@ -1,6 +1,7 @@
 //! The load of the benchmark: one process, one thread, loopback only, bounded in count and time. It prints one line of
 //! JSON for each measurement. `cargo xtask bench` runs it on a core of its own; `load --help` says what it can do.
 
+mod crowd;
 mod dialect;
 mod http;
 mod idle;
@@ -10,6 +11,7 @@ mod meter;
 mod paced;
 mod plan;
 mod polling;
+mod speech;
 
 use clap::Parser;
 use plan::{Job, Plan};
@@ -40,6 +42,7 @@ async fn run(plan: &'static Plan) -> Outcome {
         (Job::Broadcast, None) => jobs::broadcast(plan).await,
         (Job::Push, _) => jobs::push(plan).await,
         (Job::Connect, _) => jobs::connect(plan).await,
+        (Job::Crowd, _) => crowd::run(plan).await,
         (Job::Idle, _) => idle::idle(plan).await,
         (Job::Hold, _) => idle::hold(plan).await,
     }

@@ -4,11 +4,12 @@
 //! all messages it kept waiting, not only by those that a waiting client happened to have sent.
 
 use crate::Outcome;
-use crate::dialect::{Say, masked};
-use crate::jobs::{LARGE, SMALL, attend, check_all, failing, listen};
+use crate::dialect::Say;
+use crate::jobs::{LARGE, Pings, SMALL, attend, check_all, failing, listen};
 use crate::link::{check, open_all};
 use crate::meter::Moment;
 use crate::plan::{Job, Plan};
+use crate::speech::Speech;
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -94,18 +95,15 @@ fn listen_each(plan: &'static Plan, streams: Vec<TcpStream>, schedule: &Arc<Sche
         let (reader, writer) = stream.into_split();
         let came = numbered(schedule.clone(), first, step);
         // These measurements are over before a server asks whether a client is there.
-        tokio::spawn(failing(attend(plan.dialect, tokio::io::join(reader, tokio::io::sink()), came)));
+        tokio::spawn(failing(attend(plan.dialect, Pings::Alone, tokio::io::join(reader, tokio::io::sink()), came)));
         writer
     })
     .collect()
 }
 
 async fn send(plan: &Plan, mut writers: Vec<OwnedWriteHalf>, schedule: &Schedule, total: u64, each: u64) -> Outcome {
-    let message = match plan.job {
-        Job::Broadcast => plan.dialect.message(Say::Broadcast, LARGE),
-        _ => plan.dialect.message(Say::Echo, SMALL),
-    };
-    let message = masked(1, message.as_bytes());
+    let (say, size) = if plan.job == Job::Broadcast { (Say::Broadcast, LARGE) } else { (Say::Echo, SMALL) };
+    let mut speeches: Vec<_> = writers.iter().map(|_| Speech::new(plan.dialect, say, size)).collect();
     let (mut before, mut late) = (None, Vec::new());
     for number in 0..total {
         let due = schedule.due(number);
@@ -121,7 +119,7 @@ async fn send(plan: &Plan, mut writers: Vec<OwnedWriteHalf>, schedule: &Schedule
             late.push(u32::try_from(due.elapsed().as_micros()).unwrap_or(u32::MAX));
         }
         let at = usize::try_from(number % writers.len() as u64)?;
-        writers[at].write_all(&message).await?;
+        writers[at].write_all(speeches[at].next(1)).await?;
     }
     let end = Instant::now();
     while schedule.heard.load(Relaxed) < total * each && end.elapsed() < STRAGGLERS {

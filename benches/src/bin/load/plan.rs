@@ -19,6 +19,8 @@ pub(crate) enum Job {
     Push,
     /// Clients that connect, shake hands, close and begin again
     Connect,
+    /// Clients that answer pings, and broadcasts to them, one for each line of input
+    Crowd,
     /// Clients that only answer pings, for the server's CPU time
     Idle,
     /// The same in steps, each after a line of input, for the server's memory
@@ -41,6 +43,9 @@ pub(crate) struct Plan {
     /// Clients; a process here may hold 20,000 files
     #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=19_900))]
     connections: u16,
+    /// For `crowd`: the number of the first client, where other loads have those before
+    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    first: u32,
     /// Requests or pushes in flight, or broadcasts in one burst
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
     depth: u8,
@@ -66,7 +71,7 @@ impl Plan {
         if self.dialect.polls() && (self.job != Job::Echo || self.rate.is_some()) {
             return Err("over long-poll there is only the job echo, without a rate".into());
         }
-        if matches!(self.job, Job::Push | Job::Broadcast) && self.connections < 2 {
+        if matches!(self.job, Job::Push | Job::Broadcast | Job::Crowd) && self.connections < 2 {
             return Err("one client alone has nobody to talk to: --connections 2 or more".into());
         }
         if self.job == Job::Hold && (self.steps.is_empty() || !self.steps.is_sorted()) {
@@ -77,6 +82,12 @@ impl Plan {
 
     pub(crate) fn connections(&self) -> usize {
         self.connections.into()
+    }
+
+    /// The numbers of the clients.
+    pub(crate) fn clients(&self) -> std::ops::Range<usize> {
+        let first = self.first as usize;
+        first..first + self.connections()
     }
 
     pub(crate) fn depth(&self) -> usize {

@@ -23,7 +23,7 @@ async fn open(plan: &Plan, index: usize) -> Outcome<Client> {
     let mut polls = Http::connect(plan.address, index).await?;
     let posts = Http::connect(plan.address, index).await?;
     let path = plan.dialect.path(index, false);
-    let message = plan.dialect.message(Say::Echo, SMALL);
+    let message = plan.dialect.message(Say::Echo, SMALL, 1);
     let many = |between: &str| vec![message.as_str(); plan.depth()].join(between);
     let (poll, post) = match plan.dialect {
         Dialect::TsugiPoll => {
