@@ -39,11 +39,13 @@ pub use older::Older;
 pub use transit::Transit;
 
 use crate::event::Event;
+use crate::framing::Frame;
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::Value;
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
+use std::any::Any;
 use std::fmt;
 use thiserror::Error;
 
@@ -62,7 +64,7 @@ pub type Reader<'r> = dyn FnMut(&mut dyn erased_serde::Deserializer<'_>) -> Resu
 /// One way to write values. An extension point: what an implementation must satisfy is the codec suite.
 ///
 /// A codec keeps no state between messages.
-pub trait Codec: Send + Sync + fmt::Debug + 'static {
+pub trait Codec: Any + Send + Sync + fmt::Debug {
     /// The name that `codec=` in a query chooses: `edn`, `json`, `msgpack`, `transit`.
     fn name(&self) -> &'static str;
 
@@ -77,6 +79,14 @@ pub trait Codec: Send + Sync + fmt::Debug + 'static {
     /// # Errors
     /// When the codec cannot express a value; nothing was written.
     fn encode(&self, payload: &Value, slot: &Value) -> Result<Message, EncodeError>;
+
+    /// The same as [`Codec::encode`], as a frame. A codec that can save copies or memory by it has its own.
+    ///
+    /// # Errors
+    /// As for [`Codec::encode`].
+    fn encode_frame(&self, payload: &Value, slot: &Value) -> Result<Frame, EncodeError> {
+        self.encode(payload, slot).map(|message| Frame::message(&message))
+    }
 
     /// An event by itself, in a form that [`Codec::join`] can put beside others.
     ///
@@ -129,6 +139,15 @@ pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) 
     let Some(data) = data else {
         return crate::value::from_value(Value::Nil).map_err(|error| DecodeError::Data(error.to_string()));
     };
+    // What most use is read without erased types, which cost as much as short data does.
+    #[cfg(feature = "json")]
+    if let Some(json) = (codec as &dyn Any).downcast_ref::<Json>() {
+        return envelope::read(json, data);
+    }
+    #[cfg(feature = "edn")]
+    if let Some(edn) = (codec as &dyn Any).downcast_ref::<Edn>() {
+        return envelope::read(edn, data);
+    }
     let mut read = None;
     codec.deserialize(data, &mut |deserializer| {
         read = Some(erased_serde::deserialize::<T>(deserializer)?);

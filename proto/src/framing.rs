@@ -7,8 +7,8 @@ pub mod sockjs;
 
 use crate::message::{Message, Utf8Bytes};
 use crate::session::Item;
-use crate::websocket::frame::put_header;
-use bytes::{BufMut, Bytes, BytesMut};
+use crate::websocket::frame::{put_header, server_header_length};
+use bytes::Bytes;
 use thiserror::Error;
 
 /// How a run of messages becomes a frame.
@@ -66,7 +66,7 @@ impl Frame {
     }
 
     /// A data frame of bytes that are known to be UTF-8, such as a batch made of texts.
-    #[cfg(feature = "sockjs")]
+    #[cfg(any(feature = "edn", feature = "json", feature = "sockjs"))]
     pub(crate) fn text(text: &[u8]) -> Self {
         Self::build(TEXT, text)
     }
@@ -100,6 +100,12 @@ impl Frame {
         &self.wire
     }
 
+    /// The whole frame, given away: what nobody else holds is written without being shared first.
+    #[must_use]
+    pub fn into_wire(self) -> Bytes {
+        self.wire
+    }
+
     /// The payload alone, as a poll's body holds it. Shares the frame's memory.
     #[must_use]
     pub fn payload(&self) -> Bytes {
@@ -129,10 +135,11 @@ impl Frame {
     }
 
     fn build(opcode: u8, payload: &[u8]) -> Self {
-        let mut wire = BytesMut::with_capacity(10 + payload.len());
+        let header = server_header_length(payload.len());
+        // Exactly as long as it gets: `Bytes` needs a second allocation for memory that it cannot name by one length.
+        let mut wire = Vec::with_capacity(header + payload.len());
         put_header(&mut wire, opcode, payload.len(), None);
-        let header = wire.len() as u8;
-        wire.put_slice(payload);
-        Self { wire: wire.freeze(), header }
+        wire.extend_from_slice(payload);
+        Self { wire: Bytes::from(wire), header: header as u8 }
     }
 }

@@ -136,6 +136,12 @@ impl Session {
         !self.inbox.is_empty()
     }
 
+    /// Whether [`Session::poll_event`] has something to say.
+    #[must_use]
+    pub fn has_events(&self) -> bool {
+        !self.events.is_empty()
+    }
+
     /// Items waiting to be sent.
     #[must_use]
     pub fn queued(&self) -> usize {

@@ -24,6 +24,7 @@ use super::envelope::text::{self, Text};
 use super::envelope::{self, Format};
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::{Event, EventId};
+use crate::framing::Frame;
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Token, Tokens};
@@ -130,6 +131,10 @@ impl Codec for Edn {
 
     fn encode(&self, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
         text::encode(self, payload, slot)
+    }
+
+    fn encode_frame(&self, payload: &Value, slot: &Value) -> Result<Frame, EncodeError> {
+        text::frame(self, payload, slot)
     }
 
     fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {

@@ -10,6 +10,8 @@ use crate::packet::{Packet, Received};
 use crate::value::token::{Shape, Source, Token, Tokens};
 use crate::value::{Value, build};
 use bytes::Bytes;
+#[cfg(any(feature = "edn", feature = "json"))]
+use serde::de::DeserializeOwned;
 
 /// What distinguishes one codec from another when it reads.
 pub(super) trait Format {
@@ -137,6 +139,13 @@ fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Opt
         data = data.map(|_| whole..tokens.end());
     }
     Ok(complete.then_some((id, data)))
+}
+
+/// Reads `data` straight into `T`.
+#[cfg(any(feature = "edn", feature = "json"))]
+pub(super) fn read<C: Format, T: DeserializeOwned>(codec: &C, data: &[u8]) -> Result<T, DecodeError> {
+    let mut tokens = Tokens::new(codec.source(data)?);
+    T::deserialize(&mut tokens).map_err(|error| DecodeError::Data(error.to_string()))
 }
 
 /// Offers `data` to `reader`, straight from its bytes.

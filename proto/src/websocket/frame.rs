@@ -1,7 +1,7 @@
 //! Frame headers (RFC 6455 section 5.2) and masking (section 5.3).
 
 use super::ProtocolError;
-use bytes::{BufMut, Bytes, BytesMut};
+use bytes::Bytes;
 
 /// What a frame is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,32 +126,40 @@ pub(super) fn unmask(payload: &mut [u8], mask: Option<[u8; 4]>, offset: usize) {
 }
 
 /// Writes a header for a whole message or control frame.
-pub(crate) fn put_header(wire: &mut BytesMut, opcode: u8, length: usize, mask: Option<[u8; 4]>) {
+pub(crate) fn put_header(wire: &mut Vec<u8>, opcode: u8, length: usize, mask: Option<[u8; 4]>) {
     let masked = if mask.is_some() { 0x80 } else { 0 };
-    wire.put_u8(0x80 | opcode);
     match length {
-        short @ 0..=125 => wire.put_u8(masked | short as u8),
+        short @ 0..=125 => wire.extend_from_slice(&[0x80 | opcode, masked | short as u8]),
         medium @ 126..=0xffff => {
-            wire.put_u8(masked | 126);
-            wire.put_u16(medium as u16);
+            wire.extend_from_slice(&[0x80 | opcode, masked | 126]);
+            wire.extend_from_slice(&(medium as u16).to_be_bytes());
         }
         long => {
-            wire.put_u8(masked | 127);
-            wire.put_u64(long as u64);
+            wire.extend_from_slice(&[0x80 | opcode, masked | 127]);
+            wire.extend_from_slice(&(long as u64).to_be_bytes());
         }
     }
     if let Some(mask) = mask {
-        wire.put_slice(&mask);
+        wire.extend_from_slice(&mask);
+    }
+}
+
+/// How many bytes [`put_header`] writes without a mask.
+pub(crate) fn server_header_length(length: usize) -> usize {
+    match length {
+        0..=125 => 2,
+        126..=0xffff => 4,
+        _ => 10,
     }
 }
 
 /// A client's frame: one whole message or control frame, masked. `mask` must be unpredictable (RFC 6455 section 5.3).
 #[must_use]
 pub fn client_frame(opcode: u8, payload: &[u8], mask: [u8; 4]) -> Bytes {
-    let mut wire = BytesMut::with_capacity(14 + payload.len());
+    let mut wire = Vec::with_capacity(server_header_length(payload.len()) + mask.len() + payload.len());
     put_header(&mut wire, opcode & 0x0f, payload.len(), Some(mask));
     let start = wire.len();
-    wire.put_slice(payload);
+    wire.extend_from_slice(payload);
     unmask(&mut wire[start..], Some(mask), 0);
-    wire.freeze()
+    Bytes::from(wire)
 }

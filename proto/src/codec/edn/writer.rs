@@ -15,7 +15,7 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
     match value {
         Value::Nil => out.push_str("nil"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(value) => display(value, out),
+        Value::Integer(value) => number::integer(*value, out),
         Value::BigInteger(text) => checked(number::is_integer(text), "", text, "N", out)?,
         Value::Float(value) => float(*value, out),
         Value::Decimal(text) => checked(number::is_decimal(text), "", text, "M", out)?,
@@ -40,11 +40,6 @@ fn push_all(out: &mut String, parts: &[&str]) {
     for part in parts {
         out.push_str(part);
     }
-}
-
-fn display(value: impl std::fmt::Display, out: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
 }
 
 /// Text that must be what its kind says, so that nobody's data can pass for something else.

@@ -2,6 +2,7 @@
 
 use super::Format;
 use crate::codec::EncodeError;
+use crate::framing::Frame;
 use crate::message::{Message, Utf8Bytes};
 use crate::value::Value;
 use bytes::Bytes;
@@ -16,13 +17,22 @@ pub(in crate::codec) trait Text: Format {
 }
 
 pub(in crate::codec) fn encode<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
+    packet(codec, payload, slot).map(Message::text)
+}
+
+/// The same as a frame, into which it is copied from memory that is given back.
+pub(in crate::codec) fn frame<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Frame, EncodeError> {
+    packet(codec, payload, slot).map(|text| Frame::text(text.as_bytes()))
+}
+
+fn packet<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<String, EncodeError> {
     let mut out = String::with_capacity(128);
     out.push('[');
     codec.write(payload, &mut out)?;
     out.push_str(C::BETWEEN);
     codec.write(slot, &mut out)?;
     out.push(']');
-    Ok(Message::text(out))
+    Ok(out)
 }
 
 /// `[[event …] nil]`.

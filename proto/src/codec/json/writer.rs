@@ -2,6 +2,7 @@
 
 use crate::codec::EncodeError;
 use crate::codec::json_text::{SAFE, write_string as string};
+use crate::codec::number;
 use crate::value::{Value, base64, instant, ser};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -17,8 +18,8 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
     match value {
         Value::Nil => out.push_str("null"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(value) if value.unsigned_abs() <= SAFE => display(value, out),
-        Value::BigInteger(text) if is_safe(text) => display(text.parse::<i64>().unwrap_or_default(), out),
+        Value::Integer(value) if value.unsigned_abs() <= SAFE => number::integer(*value, out),
+        Value::BigInteger(text) if is_safe(text) => number::integer(text.parse().unwrap_or_default(), out),
         Value::Float(value) => float(*value, out)?,
         Value::List(elements) | Value::Vector(elements) | Value::Set(elements) => array(elements, depth, out)?,
         Value::Map(entries) => object(entries, depth, out)?,
@@ -26,11 +27,6 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
         other => string(&text(other).ok_or_else(|| error("this value"))?, out),
     }
     Ok(())
-}
-
-fn display(value: impl std::fmt::Display, out: &mut String) {
-    // Writing to a string cannot fail.
-    let _ = write!(out, "{value}");
 }
 
 fn is_safe(digits: &str) -> bool {
@@ -56,7 +52,7 @@ fn float(value: f64, out: &mut String) -> Result<(), EncodeError> {
     if !value.is_finite() {
         return Err(error(format!("the number {value}")));
     }
-    // Debug keeps the `.0`, so that a float comes back as one, and writes large ones with an exponent.
+    // Debug keeps the `.0`, so that a float comes back as one, and writes large ones with an exponent. A string takes all.
     let _ = write!(out, "{value:?}");
     Ok(())
 }

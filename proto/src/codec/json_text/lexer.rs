@@ -12,7 +12,7 @@ pub(crate) struct Lexer<'de> {
     at: usize,
     start: usize,
     level: Level,
-    outer: Vec<Level>,
+    outer: Outer,
     max_depth: usize,
 }
 
@@ -23,9 +23,40 @@ struct Level {
     items: usize,
 }
 
+/// The collections around the innermost. All that is needed of one when what is inside of it ends, is whether it is a map:
+/// something was read of it, and of a map a key and its value. So it takes a bit, and no memory up to 64 levels.
+#[derive(Clone, Default)]
+struct Outer {
+    count: usize,
+    /// Of the last up to 64; the lowest is the last.
+    maps: u64,
+    further: Vec<u64>,
+}
+
+impl Outer {
+    fn push(&mut self, level: Level) {
+        if self.count > 0 && self.count.is_multiple_of(64) {
+            self.further.push(self.maps);
+        }
+        self.count += 1;
+        self.maps = self.maps << 1 | u64::from(level.shape == Some(Shape::Map));
+    }
+
+    /// The last, as it is once what was inside of it has ended.
+    fn pop(&mut self) -> Level {
+        let shape = if self.maps & 1 == 1 { Shape::Map } else { Shape::Vector };
+        self.maps >>= 1;
+        self.count = self.count.saturating_sub(1);
+        if self.count > 0 && self.count.is_multiple_of(64) {
+            self.maps = self.further.pop().unwrap_or_default();
+        }
+        Level { shape: (self.count > 0).then_some(shape), items: 2 }
+    }
+}
+
 impl<'de> Lexer<'de> {
     pub(crate) fn new(text: &'de str, max_depth: usize) -> Self {
-        Self { text, at: 0, start: 0, level: Level { shape: None, items: 0 }, outer: Vec::new(), max_depth }
+        Self { text, at: 0, start: 0, level: Level { shape: None, items: 0 }, outer: Outer::default(), max_depth }
     }
 
     fn error(&self, what: &'static str) -> DecodeError {
@@ -64,7 +95,7 @@ impl<'de> Lexer<'de> {
     }
 
     fn open(&mut self, shape: Shape) -> Result<Token<'de>, DecodeError> {
-        if self.outer.len() >= self.max_depth {
+        if self.outer.count >= self.max_depth {
             return Err(DecodeError::Depth(self.max_depth));
         }
         self.at += 1;
@@ -83,10 +114,7 @@ impl<'de> Lexer<'de> {
             return Err(self.error("a bracket that closes nothing"));
         }
         self.at += 1;
-        if let Some(level) = self.outer.pop() {
-            self.level = level;
-        }
-        self.level.items += 1;
+        self.level = self.outer.pop();
         Ok(Token::Close)
     }
 
@@ -175,7 +203,7 @@ impl<'de> Source<'de> for Lexer<'de> {
     fn next(&mut self) -> Result<Token<'de>, DecodeError> {
         self.blank();
         match self.byte() {
-            None if self.outer.is_empty() => return Ok(Token::End),
+            None if self.outer.count == 0 => return Ok(Token::End),
             Some(byte @ (b']' | b'}')) => return self.close(byte),
             _ => {}
         }

@@ -8,8 +8,8 @@ type What = &'static str;
 
 /// The string at the start of `text` and how many bytes it takes, quotes included. Borrows when nothing is escaped.
 pub(super) fn read(text: &str) -> Result<(Cow<'_, str>, usize), What> {
-    let plain = run(&text[1..])?;
-    let mut at = 1 + plain.len();
+    let mut at = 1 + run(&text.as_bytes()[1..])?;
+    let plain = &text[1..at];
     if text.as_bytes()[at] == b'"' {
         return Ok((Cow::Borrowed(plain), at + 1));
     }
@@ -18,17 +18,17 @@ pub(super) fn read(text: &str) -> Result<(Cow<'_, str>, usize), What> {
         let (character, length) = escape(&text[at + 1..])?;
         out.push(character);
         at += 1 + length;
-        let plain = run(&text[at..])?;
-        out.push_str(plain);
-        at += plain.len();
+        let plain = run(&text.as_bytes()[at..])?;
+        out.push_str(&text[at..at + plain]);
+        at += plain;
     }
     Ok((Cow::Owned(out), at + 1))
 }
 
-/// The text before the next quote or backslash.
-fn run(text: &str) -> Result<&str, What> {
-    let end = quote_backslash_or_control(text.as_bytes()).ok_or("a string that does not end")?;
-    if text.as_bytes()[end] < 0x20 { Err("a control character in a string") } else { Ok(&text[..end]) }
+/// How far it is to the next quote or backslash.
+fn run(text: &[u8]) -> Result<usize, What> {
+    let end = quote_backslash_or_control(text).ok_or("a string that does not end")?;
+    if text[end] < 0x20 { Err("a control character in a string") } else { Ok(end) }
 }
 
 fn escape(text: &str) -> Result<(char, usize), What> {
