@@ -153,7 +153,15 @@ impl Kit {
         }))
     }
 
-    /// A message by itself, such as a reply.
+    /// A packet as a message by itself, such as a reply.
+    pub(crate) fn write(&self, payload: &Value, slot: &Value) -> Result<Item, EncodeError> {
+        match self.framing {
+            Framing::Plain => self.codec.encode_frame(payload, slot).map(Item::Message),
+            Framing::SockJs => self.codec.encode(payload, slot).map(|message| self.item(&message)),
+        }
+    }
+
+    /// A message by itself.
     pub(crate) fn item(&self, message: &Message) -> Item {
         // A kit for SockJS has a text codec, so the framing takes whatever it writes.
         self.framing.item(message).unwrap_or_else(|_| Item::Message(Frame::message(message)))

@@ -13,8 +13,8 @@ use crate::handler::{Call, Concurrency, Context};
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Protocol, keyword};
 use crate::outbox::Taken;
-use crate::reply::{Failure, Gone, Responder};
-use crate::session::{Cell, Farewell, Owner, with};
+use crate::reply::{Answerer, Failure, Gone, Responder};
+use crate::session::{Cell, Farewell, Owner, receive, with, with_cell};
 use bytes::Bytes;
 use mailbox::{Mailbox, Numbered};
 use parking_lot::Mutex;
@@ -26,7 +26,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tsugi_proto::codec::{DecodeError, Older};
+use tsugi_proto::codec::{DecodeError, EncodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
 use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
@@ -105,6 +105,13 @@ impl Owner for Peer {
             // The rest is a task of its own, so that the carrier goes on carrying. It ends when nothing waits any more.
             self.core.tasks.spawn(work);
         }
+    }
+}
+
+impl Answerer for Peer {
+    fn answer(self: Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone> {
+        let item = Self::write_reply(reply, |payload| self.kit().write(payload, slot))?;
+        self.send(item).map_err(|_| Gone)
     }
 }
 
@@ -212,7 +219,7 @@ impl Peer {
     }
 
     pub(crate) fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
-        let sent = with(&self.owner(), |session, now| session.send(now, item));
+        let sent = with_cell(&self.cell, || self.owner(), |session, now| session.send(now, item));
         if let Err(SendError::Full(_)) = sent {
             self.core.counters.overflows.add(1);
             tracing::warn!(target: "tsugi", client = %self.client(), "a client reads too slowly: queue full, dropped with 3002");
@@ -264,7 +271,7 @@ impl Peer {
                 self.do_job(job).await;
                 continue;
             }
-            if let Some(message) = with(&self.owner(), |session, _| session.receive()) {
+            if let Some(message) = receive(&self.cell, || self.owner()) {
                 self.handle_message(&message).await;
                 continue;
             }
@@ -443,23 +450,19 @@ impl Peer {
             return None;
         }
         let peer = Arc::clone(self);
-        let slot = slot.clone();
-        Some(Responder::new(id_of(received), Box::new(move |reply| peer.reply(&slot, reply))))
+        Some(Responder::in_slot(id_of(received), peer, slot.clone()))
     }
 
-    fn reply(self: &Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone> {
-        let message = self.encode_reply(slot, reply)?;
-        self.send(self.kit().item(&message)).map_err(|_| Gone)
-    }
-
-    fn encode_reply(&self, slot: &Value, reply: Result<Value, Failure>) -> Result<Message, Gone> {
-        let codec = &self.kit().codec;
-        let payload = reply.unwrap_or_else(|failure| failure.to_value());
-        let message = codec.encode(&payload, slot).or_else(|error| {
+    /// Writes a reply, or that it could not be written.
+    fn write_reply<T>(
+        reply: Result<Value, Failure>,
+        write: impl Fn(&Value) -> Result<T, EncodeError>,
+    ) -> Result<T, Gone> {
+        let written = write(&reply.unwrap_or_else(|failure| failure.to_value())).or_else(|error| {
             tracing::error!(target: "tsugi", %error, "a reply could not be written");
-            codec.encode(&Failure::new(Failure::FAILED, "the reply could not be written").to_value(), slot)
+            write(&Failure::new(Failure::FAILED, "the reply could not be written").to_value())
         });
-        message.map_err(|_| Gone)
+        written.map_err(|_| Gone)
     }
 
     /// The client will not get something that was sent to it.

@@ -210,6 +210,27 @@ pub struct Gone;
 /// Takes the one answer to a request back to its client.
 pub(crate) type Answer = Box<dyn FnOnce(Result<Value, Failure>) -> Result<(), Gone> + Send>;
 
+/// Takes answers back to a client whose requests are told apart by a slot.
+pub(crate) trait Answerer: Send + Sync {
+    fn answer(self: Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone>;
+}
+
+/// Who waits for an answer.
+enum Asker {
+    /// The client of a session. Most requests are such, and take no memory of their own.
+    Slot(Arc<dyn Answerer>, Value),
+    Once(Answer),
+}
+
+impl Asker {
+    fn answer(self, reply: Result<Value, Failure>) -> Result<(), Gone> {
+        match self {
+            Self::Slot(answerer, slot) => answerer.answer(&slot, reply),
+            Self::Once(answer) => answer(reply),
+        }
+    }
+}
+
 /// Answers a request, perhaps long after the handler has returned, and once: answering uses it up.
 ///
 /// A handler that takes one returns [`NoReply`]. Dropped unanswered, it tells the client `failed` and the log that a
@@ -228,24 +249,29 @@ pub(crate) type Answer = Box<dyn FnOnce(Result<Value, Failure>) -> Result<(), Go
 /// ```
 pub struct Responder {
     id: EventId,
-    answer: Option<Answer>,
+    asker: Option<Asker>,
 }
 
 impl Responder {
     /// Answers the request `id` through `answer`.
     pub(crate) fn new(id: EventId, answer: Answer) -> Self {
-        Self { id, answer: Some(answer) }
+        Self { id, asker: Some(Asker::Once(answer)) }
+    }
+
+    /// Answers the request `id`, which came in `slot`.
+    pub(crate) fn in_slot(id: EventId, answerer: Arc<dyn Answerer>, slot: Value) -> Self {
+        Self { id, asker: Some(Asker::Slot(answerer, slot)) }
     }
 
     /// For an event that is not a request.
     pub(crate) fn unasked(id: EventId) -> Self {
-        Self { id, answer: None }
+        Self { id, asker: None }
     }
 
     /// Whether the client asked for an answer.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        self.answer.is_some()
+        self.asker.is_some()
     }
 
     /// Answers with whatever a handler could have returned. [`NoReply`] gives the right to answer up.
@@ -253,10 +279,10 @@ impl Responder {
     /// # Errors
     /// [`Gone`], when nobody waits any more.
     pub fn reply(mut self, reply: impl IntoReply) -> Result<(), Gone> {
-        let answer = self.answer.take().ok_or(Gone)?;
+        let asker = self.asker.take().ok_or(Gone)?;
         match reply.into_reply() {
-            Reply::Value(value) => answer(Ok(value)),
-            Reply::Failure(failure) => answer(Err(failure)),
+            Reply::Value(value) => asker.answer(Ok(value)),
+            Reply::Failure(failure) => asker.answer(Err(failure)),
             Reply::None => Ok(()),
         }
     }
@@ -264,8 +290,8 @@ impl Responder {
 
 impl Drop for Responder {
     fn drop(&mut self) {
-        if let Some(answer) = self.answer.take()
-            && answer(Err(Failure::internal())).is_ok()
+        if let Some(asker) = self.asker.take()
+            && asker.answer(Err(Failure::internal())).is_ok()
             && !std::thread::panicking()
         {
             tracing::warn!(event = %self.id, "a request was left unanswered: its Responder was dropped");

@@ -1,13 +1,14 @@
 //! `tsugi_proto::Session` behind a lock, and who waits for it.
 
 use parking_lot::Mutex;
+use std::cell::Cell as ThreadCell;
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use tokio::sync::Notify;
 use tsugi_proto::session::{CarrierId, Closed, Item, SessionEvent};
-use tsugi_proto::{Instant, Session};
+use tsugi_proto::{Instant, Message, Session};
 
 /// The clock of one server: moments are counted from its start, and follow tokio's paused clock in tests.
 #[derive(Clone, Copy, Debug)]
@@ -19,13 +20,35 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Instant {
-        Instant::after_origin(self.0.elapsed())
+        Instant::after_origin(now().saturating_duration_since(self.0))
     }
 
     /// When `at` comes, for a sleep.
     pub(crate) fn when(self, at: Instant) -> tokio::time::Instant {
         self.0 + at.since_origin()
     }
+}
+
+thread_local! {
+    /// When the poll began that this thread is in.
+    static MOMENT: ThreadCell<Option<tokio::time::Instant>> = const { ThreadCell::new(None) };
+}
+
+/// What the clock says, or said when the poll began that this is called in.
+pub(crate) fn now() -> tokio::time::Instant {
+    MOMENT.get().unwrap_or_else(tokio::time::Instant::now)
+}
+
+/// Polls while the clock stands: it is read for every message, and a reading takes as long as decoding a short one does.
+pub(crate) fn in_one_moment<R>(poll: impl FnOnce() -> R) -> R {
+    struct Before(Option<tokio::time::Instant>);
+    impl Drop for Before {
+        fn drop(&mut self) {
+            MOMENT.set(self.0);
+        }
+    }
+    let _before = Before(MOMENT.replace(Some(tokio::time::Instant::now())));
+    poll()
 }
 
 /// Who a session belongs to: a plain socket or a peer. One allocation holds both the owner and its [`Cell`].
@@ -88,6 +111,8 @@ struct Inner {
     session: Session,
     /// Wakes the attached carrier's task.
     waker: Option<Waker>,
+    /// Whether that task is at work. It looks once more before it sleeps, so that nothing needs to wake it.
+    awake: bool,
     /// When the wheel will look at this session.
     scheduled: Option<Instant>,
     /// Bodies of messages that wait until the inbox has room. Owns nothing while nobody waits.
@@ -104,7 +129,7 @@ impl Cell {
             clock,
             wheel,
             place: None,
-            inner: Mutex::new(Inner { session, waker: None, scheduled: None, posters: None }),
+            inner: Mutex::new(Inner { session, waker: None, awake: false, scheduled: None, posters: None }),
         }
     }
 
@@ -125,27 +150,46 @@ impl Cell {
     pub(crate) fn look<R>(&self, look: impl FnOnce(&Session) -> R) -> R {
         look(&self.inner.lock().session)
     }
+
+    /// Takes the next message, unless that must wake who waits for room in the inbox: then there is more to it than a look.
+    fn receive(&self) -> Option<Option<Message>> {
+        let session = &mut self.inner.lock().session;
+        (!session.inbox_is_full()).then(|| session.receive())
+    }
+}
+
+/// Takes the next message of the peer.
+pub(crate) fn receive(cell: &Cell, owner: impl FnOnce() -> Arc<dyn Owner>) -> Option<Message> {
+    cell.receive().unwrap_or_else(|| with(&owner(), |session, _| session.receive()))
 }
 
 /// Calls the state machine from outside its carrier, and does what must follow every call: wake the carrier when there
 /// is something for it, notify the owner, see to timers.
 pub(crate) fn with<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, Instant) -> R) -> R {
-    let cell = owner.cell();
+    with_cell(owner.cell(), || Arc::clone(owner), call)
+}
+
+/// The same for an owner that most calls do not need.
+pub(crate) fn with_cell<R>(
+    cell: &Cell,
+    owner: impl FnOnce() -> Arc<dyn Owner>,
+    call: impl FnOnce(&mut Session, Instant) -> R,
+) -> R {
     let now = cell.clock.now();
     let mut inner = cell.inner.lock();
-    let before = (inner.session.poll_timeout(), inner.session.carrier());
+    let asleep = inner.waker.is_some() && !inner.awake;
+    let before = asleep.then(|| (inner.session.poll_timeout().unwrap_or(Instant::NEVER), inner.session.carrier()));
     let was_full = inner.session.inbox_is_full();
     let result = call(&mut inner.session, now);
-    let sooner = match (before.0, inner.session.poll_timeout()) {
-        (Some(before), Some(after)) => after < before,
-        (None, after) => after.is_some(),
-        (Some(_), None) => false,
-    };
-    let reads_again = was_full && !inner.session.inbox_is_full();
-    let wake = sooner || reads_again || inner.session.has_work() || inner.session.carrier() != before.1;
+    let session = &inner.session;
+    let reads_again = was_full && !session.inbox_is_full();
+    let wake = before.is_some_and(|(timeout, carrier)| {
+        let sooner = session.poll_timeout().is_some_and(|at| at < timeout);
+        sooner || reads_again || session.has_work() || session.carrier() != carrier
+    });
+    let posters = if reads_again || session.is_closed() { inner.posters.take() } else { None };
     let waker = if wake { inner.waker.take() } else { None };
-    let posters = if reads_again || inner.session.is_closed() { inner.posters.take() } else { None };
-    settle(owner, inner);
+    settle(cell, owner, inner);
     posters.into_iter().flat_map(|posters| posters.0).for_each(Waker::wake);
     if let Some(waker) = waker {
         waker.wake();
@@ -159,7 +203,23 @@ pub(crate) fn carry<R>(owner: &Arc<dyn Owner>, call: impl FnOnce(&mut Session, I
     let now = cell.clock.now();
     let mut inner = cell.inner.lock();
     let result = call(&mut inner.session, now);
-    settle(owner, inner);
+    settle(cell, || Arc::clone(owner), inner);
+    result
+}
+
+/// The same at the beginning of a turn of the carrier's task, which ends with [`park`]: nothing wakes it in between.
+pub(crate) fn attend<R>(
+    owner: &Arc<dyn Owner>,
+    carrier: CarrierId,
+    call: impl FnOnce(&mut Session, Instant) -> R,
+) -> R {
+    let cell = owner.cell();
+    let now = cell.clock.now();
+    let mut inner = cell.inner.lock();
+    // One that has lost its session must not keep the other from being woken.
+    inner.awake |= inner.session.carrier() == Some(carrier);
+    let result = call(&mut inner.session, now);
+    settle(cell, || Arc::clone(owner), inner);
     result
 }
 
@@ -202,17 +262,23 @@ pub(crate) fn park(owner: &Arc<dyn Owner>, carrier: CarrierId, waker: &Waker, id
     if writes || reads {
         return Parked::Again;
     }
+    inner.awake = false;
     match &mut inner.waker {
         Some(known) if known.will_wake(waker) => {}
         slot => *slot = Some(waker.clone()),
     }
-    Parked::Until(inner.session.poll_timeout().map(|at| cell.clock.when(at)))
+    let at = inner.session.poll_timeout().map(|at| cell.clock.when(at));
+    Parked::Until { at, is_closing: inner.session.is_closing() }
 }
 
 /// What [`park`] found.
 pub(crate) enum Parked {
     /// Sleep until then, or until woken.
-    Until(Option<tokio::time::Instant>),
+    Until {
+        at: Option<tokio::time::Instant>,
+        /// Whether the session is over or about to be.
+        is_closing: bool,
+    },
     /// Do not sleep: there is something to do after all.
     Again,
     /// Do not sleep: the carrier has lost its session.
@@ -225,14 +291,17 @@ fn needs_wheel(session: &Session) -> bool {
 }
 
 /// What must follow every call: hand a session without a carrier to the wheel, and tell the owner what happened.
-fn settle(owner: &Arc<dyn Owner>, mut inner: parking_lot::MutexGuard<'_, Inner>) {
-    let cell = owner.cell();
+fn settle(cell: &Cell, owner: impl FnOnce() -> Arc<dyn Owner>, mut inner: parking_lot::MutexGuard<'_, Inner>) {
+    if !needs_wheel(&inner.session) && !inner.session.has_events() {
+        return;
+    }
+    let owner = owner();
     if needs_wheel(&inner.session)
         && let Some(at) = inner.session.poll_timeout()
         && inner.scheduled.is_none_or(|scheduled| at < scheduled)
     {
         inner.scheduled = Some(at);
-        cell.wheel.schedule(cell.clock.when(at), Arc::downgrade(owner));
+        cell.wheel.schedule(cell.clock.when(at), Arc::downgrade(&owner));
     }
     let mut events = Vec::new();
     while let Some(event) = inner.session.poll_event() {
@@ -243,7 +312,7 @@ fn settle(owner: &Arc<dyn Owner>, mut inner: parking_lot::MutexGuard<'_, Inner>)
         if let (SessionEvent::Closed(closed), Some(place)) = (&event, &cell.place) {
             place.register.ended(&place.name, closed);
         }
-        Arc::clone(owner).notify(event);
+        Arc::clone(&owner).notify(event);
     }
 }
 

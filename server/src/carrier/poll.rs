@@ -57,8 +57,8 @@ fn poll_once(hold: &Hold, frames: &mut Vec<Frame>, mut sleep: Pin<&mut Sleep>, c
         let idle = Idle { can_write: true, left_unread: false };
         match park(&hold.owner, hold.carrier, context.waker(), idle) {
             Parked::Fenced | Parked::Again => continue,
-            Parked::Until(None) => return Poll::Pending,
-            Parked::Until(Some(at)) => {
+            Parked::Until { at: None, .. } => return Poll::Pending,
+            Parked::Until { at: Some(at), .. } => {
                 sleep.as_mut().reset(at);
                 if sleep.as_mut().poll(context).is_pending() {
                     return Poll::Pending;

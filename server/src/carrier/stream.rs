@@ -60,8 +60,8 @@ impl Stream {
             let idle = Idle { can_write: true, left_unread: false };
             match park(&hold.owner, hold.carrier, context.waker(), idle) {
                 Parked::Fenced | Parked::Again => {}
-                Parked::Until(None) => return Poll::Pending,
-                Parked::Until(Some(at)) => {
+                Parked::Until { at: None, .. } => return Poll::Pending,
+                Parked::Until { at: Some(at), .. } => {
                     self.sleep.as_mut().reset(at);
                     if self.sleep.as_mut().poll(context).is_pending() {
                         return Poll::Pending;

@@ -1,7 +1,7 @@
 //! A WebSocket as a carrier: one task that reads, writes and sleeps for its session.
 
 use super::Hold;
-use crate::session::{Farewell, Idle, Owner, Parked, carry, park};
+use crate::session::{Farewell, Idle, Owner, Parked, attend, carry, in_one_moment, now, park};
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
@@ -16,7 +16,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::Sleep;
 use tsugi_proto::framing::sockjs;
 use tsugi_proto::session::{AfterClose, CarrierId, Transmit};
-use tsugi_proto::websocket::{Decoder, Incoming, Role};
+use tsugi_proto::websocket::{Decoder, Incoming, ProtocolError, Role};
 use tsugi_proto::{Close, CloseCode, Frame, Framing, Message};
 
 /// Reads go into one scratch buffer per worker thread, so that an idle connection owns none.
@@ -79,6 +79,7 @@ pub(crate) struct WebSocket {
     settings: Settings,
     /// The session's next timer, or the deadline of a stage that has no session.
     sleep: Pin<Box<Sleep>>,
+    sleeps_until: Option<tokio::time::Instant>,
     deadline: Option<tokio::time::Instant>,
     /// Bytes may wait on the connection, because the session's inbox was full when it was this task's turn.
     left_unread: bool,
@@ -95,19 +96,30 @@ impl WebSocket {
             Opening::Attached(hold) => Stage::Open(hold),
             Opening::Greeting(frame, greeter, within) => {
                 out.push_back(frame.wire().clone());
-                deadline = Some(tokio::time::Instant::now() + within);
+                deadline = Some(now() + within);
                 held = Some(place);
                 Stage::Greeting(greeter)
             }
         };
         let decoder = Decoder::new(Role::Server, settings.max_message);
         let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false, place: held }
+        Self {
+            io: TokioIo::new(io),
+            decoder,
+            stage,
+            out,
+            settings,
+            sleep,
+            sleeps_until: None,
+            deadline,
+            left_unread: false,
+            place: held,
+        }
     }
 
     /// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
     pub(crate) async fn run(mut self) {
-        std::future::poll_fn(|context| self.poll(context)).await;
+        std::future::poll_fn(|context| in_one_moment(|| self.poll(context))).await;
     }
 
     fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
@@ -159,13 +171,13 @@ impl WebSocket {
             return;
         }
         // All in one visit: the lock, the clock and what follows each visit would cost as much as the frame.
-        let end = carry(&hold.owner, |session, now| {
+        let end = attend(&hold.owner, carrier, |session, now| {
             session.handle_timeout(now);
             loop {
                 match session.poll_transmit(now, carrier) {
                     Transmit::Frame { frame, .. } => {
                         bytes += frame.len();
-                        out.push_back(frame.wire().clone());
+                        out.push_back(frame.into_wire());
                         if out.len() >= GATHER_FRAMES || bytes >= GATHER_BYTES {
                             return Transmit::Pending;
                         }
@@ -196,14 +208,14 @@ impl WebSocket {
     /// Ends the connection without a close frame, once what is queued is written.
     fn hang_up(&mut self) {
         self.stage = Stage::Failed;
-        self.deadline = Some(tokio::time::Instant::now() + CLOSE_WAIT);
+        self.deadline = Some(now() + CLOSE_WAIT);
     }
 
     /// Queues a close and gives the peer a while to answer it.
     fn start_close(&mut self, close: &Close) {
         self.out.push_back(Frame::close(Some(close)).wire().clone());
         self.stage = Stage::Closing;
-        self.deadline = Some(tokio::time::Instant::now() + CLOSE_WAIT);
+        self.deadline = Some(now() + CLOSE_WAIT);
     }
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
@@ -262,7 +274,7 @@ impl WebSocket {
     fn take(&mut self, mut input: &mut [u8]) -> bool {
         let mut messages = false;
         loop {
-            match self.decoder.decode(&mut input) {
+            match self.decode(&mut input, &mut messages) {
                 Ok(None) => break,
                 Ok(Some(incoming)) => messages |= self.handle(incoming),
                 Err(error) => {
@@ -277,10 +289,26 @@ impl WebSocket {
         messages
     }
 
+    /// The next thing received that is more than a message in a frame. Such messages go to the session, all in one visit.
+    fn decode(&mut self, input: &mut &mut [u8], messages: &mut bool) -> Result<Option<Incoming>, ProtocolError> {
+        let (Stage::Open(hold), Framing::Plain) = (&self.stage, self.settings.framing) else {
+            return self.decoder.decode(input);
+        };
+        carry(&hold.owner, |session, _| {
+            loop {
+                match self.decoder.decode(input) {
+                    Ok(Some(Incoming::Message(message))) => session.handle_message(hold.carrier, message),
+                    other => return other,
+                }
+                *messages = true;
+            }
+        })
+    }
+
     /// Whether a message was queued.
     fn handle(&mut self, incoming: Incoming) -> bool {
         match (&self.stage, incoming) {
-            (Stage::Open(_), Incoming::Message(message)) => self.receive(message),
+            (Stage::Open(_), Incoming::Message(frame)) => self.receive(&frame),
             (Stage::Greeting(_), Incoming::Message(message)) => {
                 self.greet(message);
                 false
@@ -309,17 +337,10 @@ impl WebSocket {
         }
     }
 
-    /// Hands on what a data frame holds. Whether that was anything.
-    fn receive(&mut self, message: Message) -> bool {
+    /// Hands on the messages that a frame of SockJS holds. Whether there were any.
+    fn receive(&mut self, frame: &Message) -> bool {
         let Stage::Open(hold) = &self.stage else { return false };
-        let messages = match self.settings.framing {
-            Framing::Plain => {
-                carry(&hold.owner, |session, _| session.handle_message(hold.carrier, message));
-                return true;
-            }
-            Framing::SockJs => sockjs::read_frame(&message),
-        };
-        match messages {
+        match sockjs::read_frame(frame) {
             Ok(messages) => {
                 let any = !messages.is_empty();
                 carry(&hold.owner, |session, _| {
@@ -357,7 +378,7 @@ impl WebSocket {
     /// The peer closes: unread messages are still delivered first, then the session learns of it.
     fn answer_close(&mut self, close: Option<Close>) {
         self.out.push_back(Frame::close(close.as_ref()).wire().clone());
-        self.deadline = Some(tokio::time::Instant::now() + CLOSE_WAIT);
+        self.deadline = Some(now() + CLOSE_WAIT);
         if let Stage::Open(hold) = std::mem::replace(&mut self.stage, Stage::Done) {
             let after = self.settings.after_close;
             carry(&hold.owner, |session, now| session.handle_close(now, hold.carrier, close, after));
@@ -381,26 +402,28 @@ impl WebSocket {
     fn poll_sleep(&mut self, context: &mut Context<'_>, idle: Idle) -> Poll<Go> {
         let until = match &self.stage {
             Stage::Open(hold) => {
-                let over = hold.owner.cell().look(tsugi_proto::Session::is_closing);
                 match park(&hold.owner, hold.carrier, context.waker(), idle) {
                     Parked::Again => return Poll::Ready(Go::On),
                     // While a write is pending, a session that is over cannot say so: it gets a while, then the end.
-                    _ if over && !idle.can_write => {
-                        Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))
+                    Parked::Fenced | Parked::Until { is_closing: true, .. } if !idle.can_write => {
+                        Some(*self.deadline.get_or_insert_with(|| now() + CLOSE_WAIT))
                     }
-                    Parked::Fenced if idle.can_write => return Poll::Ready(Go::On),
-                    Parked::Fenced => {
-                        Some(*self.deadline.get_or_insert_with(|| tokio::time::Instant::now() + CLOSE_WAIT))
-                    }
-                    Parked::Until(at) => at,
+                    Parked::Fenced => return Poll::Ready(Go::On),
+                    Parked::Until { at, .. } => at,
                 }
             }
             _ => self.deadline,
         };
         let Some(until) = until else { return Poll::Pending };
+        // Most wakes are no timer's and change none: then the sleep goes on as it is, and still knows this task.
+        let sleeps = self.sleeps_until == Some(until) && until > now() && !self.sleep.is_elapsed();
+        if sleeps {
+            return Poll::Pending;
+        }
+        self.sleeps_until = Some(until);
         self.sleep.as_mut().reset(until);
         ready!(self.sleep.as_mut().poll(context));
-        if self.deadline.is_some_and(|deadline| deadline <= tokio::time::Instant::now()) {
+        if self.deadline.is_some_and(|deadline| deadline <= now()) {
             return Poll::Ready(self.overdue());
         }
         // A timer of the session is due. It is seen to here too when a pending write keeps `gather` from doing so.

@@ -125,8 +125,8 @@ impl Peer {
     pub(super) fn responder_for_item(self: &Arc<Self>, received: &Received, taken: &Arc<Taken>) -> Responder {
         let (peer, taken, slot) = (Arc::clone(self), Arc::clone(taken), received.slot().clone());
         let answer = move |reply| {
-            let message = peer.encode_reply(&slot, reply)?;
-            taken.outbox.answer(taken.number, Frame::message(&message));
+            let frame = Peer::write_reply(reply, |payload| peer.kit().codec.encode_frame(payload, &slot))?;
+            taken.outbox.answer(taken.number, frame);
             Ok(())
         };
         Responder::new(id_of(received), Box::new(answer))
