@@ -26,8 +26,9 @@ pub enum ConnectError {
     /// There is no default without the feature `json`; name a codec.
     #[error("no codec: name one, or switch the feature json on")]
     NoCodec,
-    /// The URL is https, and neither `webpki-roots` nor `native-roots` is on.
-    #[error("no TLS: switch the feature webpki-roots or native-roots on")]
+    /// The URL is https, neither `webpki-roots` nor `native-roots` is on, and [`ClientBuilder`](crate::ClientBuilder) was given no
+    /// configuration of its own.
+    #[error("no TLS: switch the feature webpki-roots or native-roots on, or say whom to trust")]
     NoTls,
     /// The operating system has no roots of trust to read.
     #[error("no roots of trust: {0}")]

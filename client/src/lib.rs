@@ -32,6 +32,8 @@ pub use outbox::fuzz;
 #[cfg(not(target_arch = "wasm32"))]
 pub use outbox::{OutboxError, Persistent, Restored};
 pub use platform::{MaybeSend, MaybeSync};
+#[cfg(all(feature = "tls", not(target_arch = "wasm32")))]
+pub use rustls;
 pub use shared::Kind;
 pub use tsugi_proto::codec;
 pub use tsugi_proto::connection::{

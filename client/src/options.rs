@@ -32,6 +32,8 @@ pub(crate) struct Options {
     pub(crate) max_message: usize,
     pub(crate) events: usize,
     pub(crate) outbox: Option<Persistent>,
+    #[cfg(all(feature = "tls", not(target_arch = "wasm32")))]
+    pub(crate) tls: Option<Arc<rustls::ClientConfig>>,
 }
 
 impl Options {
@@ -114,6 +116,8 @@ impl Default for ClientBuilder {
             max_message: 16 * 1024 * 1024,
             events: 1_024,
             outbox: None,
+            #[cfg(all(feature = "tls", not(target_arch = "wasm32")))]
+            tls: None,
         })
     }
 }
@@ -222,6 +226,30 @@ impl ClientBuilder {
     #[cfg(not(target_arch = "wasm32"))]
     pub fn outbox(mut self, outbox: Persistent) -> Self {
         self.0.outbox = Some(outbox);
+        self
+    }
+
+    /// How to speak TLS: other roots of trust, a certificate of the client's own, another provider of cryptography. Its ALPN
+    /// protocols are ignored, since a WebSocket begins with HTTP/1.1. Default: ring, and the roots of the feature
+    /// `native-roots` or `webpki-roots`, whatever provider the rest of the program uses.
+    ///
+    /// ```
+    /// # fn run(own: Vec<rustls::pki_types::CertificateDer<'static>>) -> Result<(), Box<dyn std::error::Error>> {
+    /// use tsugi_client::{Client, rustls};
+    /// let mut roots = rustls::RootCertStore::empty();
+    /// roots.add_parsable_certificates(own);
+    /// let provider = rustls::crypto::ring::default_provider();
+    /// let tls = rustls::ClientConfig::builder_with_provider(provider.into())
+    ///     .with_safe_default_protocol_versions()?
+    ///     .with_root_certificates(roots)
+    ///     .with_no_client_auth();
+    /// let options = Client::builder().tls(tls);
+    /// # Ok(())
+    /// # }
+    /// ```
+    #[cfg(all(feature = "tls", not(target_arch = "wasm32")))]
+    pub fn tls(mut self, tls: impl Into<Arc<rustls::ClientConfig>>) -> Self {
+        self.0.tls = Some(tls.into());
         self
     }
 

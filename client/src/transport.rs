@@ -24,9 +24,9 @@ const MAX_REFUSAL: usize = 4096;
 /// Longer than a server holds a poll, so that the connection of a POST is there for the next one.
 const IDLE: Duration = Duration::from_secs(60);
 
-#[cfg(any(feature = "native-roots", feature = "webpki-roots"))]
+#[cfg(feature = "tls")]
 type Connector = hyper_rustls::HttpsConnector<HttpConnector>;
-#[cfg(not(any(feature = "native-roots", feature = "webpki-roots")))]
+#[cfg(not(feature = "tls"))]
 type Connector = HttpConnector;
 
 /// Why there is no WebSocket.
@@ -53,7 +53,7 @@ impl Http {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(IDLE)
             .pool_max_idle_per_host(4)
-            .build(connector(&url)?);
+            .build(connector(&url, options)?);
         let headers = options.headers.iter().map(|(name, value)| header(name, value)).collect::<Result<_, _>>()?;
         Ok(Self { client, url, headers, max_message: options.max_message, token: options.token.clone() })
     }
@@ -171,18 +171,44 @@ fn plain_connector() -> HttpConnector {
     connector
 }
 
-#[cfg(any(feature = "native-roots", feature = "webpki-roots"))]
-fn connector(_url: &Uri) -> Result<Connector, ConnectError> {
+/// The provider is named, never the process's: an application that has two in its tree has none of its own, and asking panics.
+#[cfg(feature = "tls")]
+fn connector(url: &Uri, options: &Options) -> Result<Connector, ConnectError> {
     let builder = hyper_rustls::HttpsConnectorBuilder::new();
-    #[cfg(feature = "native-roots")]
-    let builder = builder.with_native_roots().map_err(ConnectError::Roots)?;
-    #[cfg(not(feature = "native-roots"))]
-    let builder = builder.with_webpki_roots();
+    let builder = match &options.tls {
+        Some(tls) => {
+            let mut tls = rustls::ClientConfig::clone(tls);
+            // A WebSocket begins with HTTP/1.1.
+            tls.alpn_protocols.clear();
+            builder.with_tls_config(tls)
+        }
+        None => builder.with_tls_config(trusting(url)?),
+    };
     Ok(builder.https_or_http().enable_http1().wrap_connector(plain_connector()))
 }
 
-#[cfg(not(any(feature = "native-roots", feature = "webpki-roots")))]
-fn connector(url: &Uri) -> Result<Connector, ConnectError> {
+/// What the features trust.
+#[cfg(feature = "tls")]
+fn trusting(_url: &Uri) -> Result<rustls::ClientConfig, ConnectError> {
+    #[cfg(any(feature = "native-roots", feature = "webpki-roots"))]
+    use hyper_rustls::ConfigBuilderExt;
+    let provider = std::sync::Arc::new(rustls::crypto::ring::default_provider());
+    let builder = rustls::ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions();
+    let builder = builder.map_err(|error| ConnectError::Roots(std::io::Error::other(error)))?;
+    #[cfg(feature = "native-roots")]
+    let builder = builder.with_native_roots().map_err(ConnectError::Roots)?;
+    #[cfg(all(feature = "webpki-roots", not(feature = "native-roots")))]
+    let builder = builder.with_webpki_roots();
+    #[cfg(not(any(feature = "native-roots", feature = "webpki-roots")))]
+    let builder = match _url.scheme_str() {
+        Some("https") => return Err(ConnectError::NoTls),
+        _ => builder.with_root_certificates(rustls::RootCertStore::empty()),
+    };
+    Ok(builder.with_no_client_auth())
+}
+
+#[cfg(not(feature = "tls"))]
+fn connector(url: &Uri, _: &Options) -> Result<Connector, ConnectError> {
     if url.scheme_str() == Some("https") { Err(ConnectError::NoTls) } else { Ok(plain_connector()) }
 }
 

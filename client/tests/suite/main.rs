@@ -9,5 +9,6 @@ mod paths;
 mod restart;
 mod sente;
 mod support;
+mod tls;
 mod websocket;
 mod who;
