@@ -91,11 +91,17 @@ impl WebSocket {
     /// # Errors
     /// When over 1 MiB waits to be written. The message is not taken: wait for what comes, and try again.
     pub fn send(&mut self, message: Message) -> Result<(), WebSocketFull> {
-        if self.socket.flow() == Flow::Full {
+        if !self.has_room() {
             return Err(WebSocketFull);
         }
         self.socket.send(message);
         Ok(())
+    }
+
+    /// Whether [`send`](Self::send) takes a message now.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.socket.flow() == Flow::Free
     }
 
     /// Whether everything that was sent has been given to the network.
