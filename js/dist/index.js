@@ -38,7 +38,7 @@ var Events = class {
     }
   }
   /** Events of one batch, one after another; what is no event is reported and passed over. */
-  M(events) {
+  N(events) {
     for (const event of events) if (Array.isArray(event) && typeof event[0] === "string") {
       this.B(event[0], event[1]);
       this.B(ANY, event[0], event[1]);
@@ -91,7 +91,7 @@ var Ledger = class {
   * Takes note of an item.
   * @returns whether it is news, and did not come before on another carrier.
   */
-  N(number, items, ms) {
+  O(number, items, ms) {
     if (number <= this.received) return false;
     this.received = number;
     if (number - this.#acknowledged >= items) this.#tell();
@@ -106,7 +106,7 @@ var Ledger = class {
     return this.received;
   }
   /** Another session begins, or what lies before an item will not come. */
-  O(next) {
+  P(next) {
     this.received = next - 1;
     this.w();
   }
@@ -158,29 +158,29 @@ var Path = class {
     if (!this.#allowed.includes("ws")) this.v = "unavailable";
   }
   /** What an attempt begins with. */
-  F() {
+  G() {
     return this.v === "fine" || !this.C("poll") ? this.#allowed[0] : "poll";
   }
   C(transport) {
     return this.#allowed.includes(transport);
   }
   /** An open WebSocket was lost before it could be trusted. */
-  P() {
+  Q() {
     this.#youngDeaths += 1;
     if (this.#youngDeaths >= YOUNG_DEATHS) this.v = "unstable";
   }
   /** Polling failed too: that says more of the network than of WebSockets, so begin with one again. */
-  G() {
+  H() {
     this.#youngDeaths = 0;
     if (this.C("ws")) this.v = "fine";
   }
   /** While polling: how long until the next WebSocket is tried; `undefined` for never. */
-  Q(random) {
+  R(random) {
     if (this.#allowed[0] !== "ws") return void 0;
     const base = Math.min(CLIMB_CAP_MS, CLIMB_MS * 2 ** this.#failedClimbs);
     return Math.round(base * (0.75 + 0.5 * random));
   }
-  R(verdict) {
+  S(verdict) {
     this.#failedClimbs += 1;
     this.v = verdict;
   }
@@ -195,13 +195,14 @@ var Carrier = class {
   constructor(host) {
     this.x = "handshake";
     this.next = 0;
+    this.E = 0;
     this.u = false;
     this.host = host;
   }
   /** The server has taken this carrier. */
-  S(terms) {
+  T(terms) {
     this.t = terms;
-    this.H();
+    this.I();
     this.y();
   }
   /** Ends it without a word to the host. */
@@ -209,7 +210,7 @@ var Carrier = class {
     if (this.u) return;
     this.u = true;
     this.z();
-    this.I(code, reason);
+    this.J(code, reason);
   }
   f(reason, message, code) {
     this.c({
@@ -221,7 +222,7 @@ var Carrier = class {
   c(loss, closeCode) {
     if (this.u) return;
     this.close(closeCode);
-    this.host.T(this, loss);
+    this.host.U(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
   z(ms, late) {
@@ -231,7 +232,7 @@ var Carrier = class {
   A(packets) {
     for (const packet of packets) {
       if (this.u) return;
-      if (!this.host.U(this, packet)) this.f("bad-frame");
+      if (!this.host.V(this, packet)) this.f("bad-frame");
     }
   }
 };
@@ -255,27 +256,27 @@ var PollCarrier = class extends Carrier {
   /** It was called: no poll is begun any more either. */
   #fenced;
   #exchanges;
-  J() {
+  K() {
     this.#run(async () => this.A(await this.#get({ "handshake?": "1" }, POST_TIMEOUT_MS)));
   }
-  K(text) {
+  L(text) {
     this.#run(async () => this.A(await this.#post(text)));
   }
-  H() {
+  I() {
     this.#startPoll();
   }
-  E(text) {
+  F(text) {
     const can = this.#mayPost();
     if (can) this.#deliver(text, []);
     return can;
   }
   /** Stops posting, and says when hello may be said on a WebSocket. */
-  V(quiet) {
+  W(quiet) {
     this.#quiet = quiet;
     this.#ceded();
   }
   /** Nobody took over after all. */
-  W() {
+  X() {
     this.#fenced = false;
     this.#quiet = void 0;
     this.#startPoll();
@@ -352,7 +353,7 @@ var PollCarrier = class extends Carrier {
     } catch (error) {
       const { httpStatus } = error;
       if (httpStatus !== 400 && httpStatus !== 413) throw error;
-      this.host.X(parcels, httpStatus);
+      this.host.Y(parcels, httpStatus);
       return [];
     }
   }
@@ -412,7 +413,7 @@ var PollCarrier = class extends Carrier {
       else this.c(error);
     });
   }
-  I() {
+  J() {
     for (const abort of this.#exchanges) abort.abort();
   }
 };
@@ -439,7 +440,7 @@ var WebSocketCarrier = class extends Carrier {
   #pacer;
   /** A ping waits for its answer. */
   #asked;
-  J(handshakeTimeoutMs) {
+  K(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
     const WebSocket = this.host.e.WebSocket;
     try {
@@ -448,14 +449,14 @@ var WebSocketCarrier = class extends Carrier {
       this.#failSoon(error);
     }
   }
-  K(text, timeoutMs) {
+  L(text, timeoutMs) {
     this.#expect(timeoutMs);
     this.#write(text);
   }
   #expect(timeoutMs) {
     this.z(timeoutMs, () => this.f("timeout", `no ${this.x} in time`));
   }
-  H() {
+  I() {
     this.#heardAt = this.host.e.now();
     this.#watch();
   }
@@ -469,7 +470,7 @@ var WebSocketCarrier = class extends Carrier {
     }
     if (!this.u) this.#pacer = environment.m(PACE_MS, () => this.y());
   }
-  E(text) {
+  F(text) {
     const can = !this.#isFull();
     if (can) this.#write(text);
     return can;
@@ -478,7 +479,7 @@ var WebSocketCarrier = class extends Carrier {
     return (this.#socket?.bufferedAmount ?? 0) > MAX_BUFFERED;
   }
   /** Asks whether anyone is there, without waiting for silence. */
-  L() {
+  M() {
     const { t: terms } = this;
     if (!terms || this.u || this.#asked) return;
     this.#asked = true;
@@ -521,7 +522,7 @@ var WebSocketCarrier = class extends Carrier {
     const { "ping-ms": pingMs } = this.t;
     const leftMs = this.#heardAt + pingMs - this.host.e.now();
     if (leftMs > 0) this.z(leftMs, () => this.#watch());
-    else this.L();
+    else this.M();
   }
   #write(text) {
     if (this.u) return;
@@ -535,7 +536,7 @@ var WebSocketCarrier = class extends Carrier {
   #failSoon(error) {
     this.z(0, () => this.f("network", error));
   }
-  I(code, reason) {
+  J(code, reason) {
     this.host.e.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
@@ -598,8 +599,8 @@ var Connection = class {
     this.#outbox = config.outbox(this);
     this.#ledger = new Ledger(environment, () => this.#sayArrived());
     this.#path = new Path(config.transports, environment.WebSocket !== void 0);
-    this.state = this.#connecting(this.#path.F() ?? "ws");
-    this.#unwatch = environment.Y((what) => this.#wake(what));
+    this.state = this.#connecting(this.#path.G() ?? "ws");
+    this.#unwatch = environment.Z((what) => this.#wake(what));
     this.#connect();
   }
   get outbox() {
@@ -620,7 +621,7 @@ var Connection = class {
     this.#attempts = 0;
     this.#violations = 0;
     this.#path.D();
-    this.#path.G();
+    this.#path.H();
     this.#connect();
   }
   close(code, reason) {
@@ -635,7 +636,7 @@ var Connection = class {
     });
   }
   /** Sends what may be sent by now. */
-  Z() {
+  _() {
     this.#live?.y();
   }
   url(transport, query) {
@@ -673,16 +674,16 @@ var Connection = class {
   h(slot, reply) {
     this.#outbox.h(Number(typeof slot === "string" ? `0x${slot}` : slot), reply);
   }
-  X(parcels, httpStatus) {
+  Y(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
     for (const { a: number } of parcels) this.#outbox.f(number, code);
   }
-  T(carrier, loss) {
+  U(carrier, loss) {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
     else this.#candidateLost(carrier, loss);
   }
   #connect() {
-    const transport = this.#path.F();
+    const transport = this.#path.G();
     if (!transport) return this.#end({ reason: "no-transport" });
     if (this.#change(this.#connecting(transport))) this.#withToken(() => this.#open(transport));
   }
@@ -721,9 +722,9 @@ var Connection = class {
   }
   #open(transport) {
     this.#candidate = transport === "ws" ? new WebSocketCarrier(this) : new PollCarrier(this);
-    this.#candidate.J(this.#config.handshakeTimeoutMs);
+    this.#candidate.K(this.#config.handshakeTimeoutMs);
   }
-  U(carrier, packet) {
+  V(carrier, packet) {
     if (carrier.x === "handshake") return this.#handshake(carrier, packet.payload);
     if (carrier.x === "welcome") return this.#welcome(carrier, packet.payload);
     if (packet.slot === null) return this.#message(carrier, packet.payload);
@@ -732,7 +733,7 @@ var Connection = class {
   }
   /** @returns whether the next item of this carrier is one that the application has not seen. */
   #isNews(carrier) {
-    return !carrier.next || this.#ledger.N(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
+    return !carrier.next || this.#ledger.O(carrier.next++, this.#terms["ack-items"], this.#terms["ack-ms"]);
   }
   /** Tells the server what arrived, where a poll does not do it anyway. */
   #sayArrived() {
@@ -740,7 +741,7 @@ var Connection = class {
     if (this.#live?.transport === "ws") this.#say("chsk/ack", data);
   }
   #say(id, data) {
-    this.#live?.E(this.codec.encode({
+    this.#live?.F(this.codec.encode({
       id,
       data,
       slot: null
@@ -788,10 +789,10 @@ var Connection = class {
         data,
         slot: null
       });
-      carrier.K(text, this.#config.handshakeTimeoutMs);
+      carrier.L(text, this.#config.handshakeTimeoutMs);
     };
     this.#outbox.l(() => {
-      if (this.#live instanceof PollCarrier) this.#live.V(say);
+      if (this.#live instanceof PollCarrier) this.#live.W(say);
       else say();
     });
   }
@@ -815,7 +816,7 @@ var Connection = class {
   }
   #skipTo(next, why, to) {
     const from = this.#ledger.received + 1;
-    this.#ledger.O(next);
+    this.#ledger.P(next);
     if (why) this.#events.B(GAP, {
       from,
       to,
@@ -834,7 +835,7 @@ var Connection = class {
     carrier.x = "open";
     const { transport } = carrier;
     if (transport === "ws") this.#path.v = "fine";
-    carrier.S(terms);
+    carrier.T(terms);
     this.#change({
       status: "open",
       transport,
@@ -848,12 +849,13 @@ var Connection = class {
     if (typeof payload === "string") return this.#control(carrier, payload, void 0);
     if (!Array.isArray(payload)) return false;
     if (typeof payload[0] === "string") return this.#control(carrier, payload[0], payload[1]);
-    this.#events.M(payload.filter(() => this.#isNews(carrier)));
+    this.#events.N(payload.filter(() => this.#isNews(carrier)));
     return true;
   }
   #control(carrier, id, data) {
     if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", void 0);
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
+    else if (id === "chsk/retry") carrier.E = Math.min(count(data), MAX_RETRY_AFTER_MS);
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
     else if (id === "chsk/handshake") carrier.f("session-gone");
     else return id.startsWith("chsk/");
@@ -869,7 +871,7 @@ var Connection = class {
   }
   #planClimb() {
     this.e.cancel(this.#climbTimer);
-    const ms = this.#mayClimb() ? this.#path.Q(this.e.random()) : void 0;
+    const ms = this.#mayClimb() ? this.#path.R(this.e.random()) : void 0;
     if (ms) this.#climbTimer = this.e.m(ms, () => this.#climb());
   }
   #climb() {
@@ -884,24 +886,28 @@ var Connection = class {
       this.#path.v = verdict;
       if (this.#change(this.#connecting("poll"))) this.#open("poll");
     } else {
-      if (carrier.transport === "poll") this.#path.G();
+      if (carrier.transport === "poll") this.#path.H();
       this.#failed(loss);
     }
   }
   #climbLost(verdict) {
-    this.#path.R(verdict);
-    this.#live.W();
+    this.#path.S(verdict);
+    this.#live.X();
     this.#planClimb();
   }
   #liveLost(carrier, loss) {
-    if (carrier.transport === "ws" && !this.#isGood()) this.#path.P();
+    if (carrier.transport === "ws" && !this.#isGood()) this.#path.Q();
     this.#noteGood();
     this.#drop();
     if (loss.reason === "session-gone") this.#terms = {
       ...this.#terms,
       session: void 0
     };
-    this.#failed(loss);
+    if (carrier.E > 0 && !isFinal(loss)) this.#wait(carrier.E, {
+      ...loss,
+      reason: "busy"
+    });
+    else this.#failed(loss);
   }
   #isGood() {
     return this.e.now() - this.#openedAt >= GOOD_MS;
@@ -919,7 +925,7 @@ var Connection = class {
   }
   #retry(loss) {
     const { e: environment } = this;
-    const waitMs = environment.offline() || environment._() ? CAP_MS : backoff(this.#attempts, environment.random());
+    const waitMs = environment.offline() || environment.$() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
@@ -972,7 +978,7 @@ var Connection = class {
         offline: true
       });
       else if (state.reason !== "busy") this.#wait(Math.round(this.e.random() * WAKE_MS), state);
-    } else if (live instanceof WebSocketCarrier) live.L();
+    } else if (live instanceof WebSocketCarrier) live.M();
     else if (what === "online") this.#climb();
   }
   #add(id, data, wantsReply, { timeoutMs, signal, volatile }) {
@@ -989,10 +995,10 @@ var Connection = class {
       slot
     }, this.#terms["max-message"]);
     if (outbox.items.size >= maxQueue || outbox.length > MAX_LENGTH) refuse(id, "queue-full", "too much waits");
-    const ms = timeoutMs ?? outbox.aa?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
+    const ms = timeoutMs ?? outbox.ba?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
-    if (!volatile) this.Z();
-    else if (live?.E(text)) outbox.c(number, "sent");
+    if (!volatile) this._();
+    else if (live?.F(text)) outbox.c(number, "sent");
     else outbox.f(number, "dropped");
     return delivery;
   }
@@ -1017,10 +1023,10 @@ function browserOrNode(options) {
     })),
     WebSocket: options.WebSocket ?? globalThis.WebSocket,
     q: location?.href,
-    _: () => document?.visibilityState === "hidden",
+    $: () => document?.visibilityState === "hidden",
     offline: () => navigator?.onLine === false,
-    Y: watch,
-    $: report
+    Z: watch,
+    aa: report
   };
 }
 function watch(changed) {
@@ -1039,7 +1045,7 @@ function connect(url = "/chsk", options = {}) {
   return connectIn(browserOrNode(options), url, options);
 }
 function connectIn(environment, url, options) {
-  const events = new Events((error) => environment.$(error));
+  const events = new Events((error) => environment.aa(error));
   const config = configure(url, options, environment);
   const connection = new Connection(config, environment, events);
   return {

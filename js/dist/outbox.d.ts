@@ -1,4 +1,4 @@
-import { r as Delivery, s as OutboxKind } from "./types-Cp5M3-nE.js";
+import { r as Delivery, s as OutboxKind } from "./types-BzJNZthD.js";
 
 //#region src/persistent.d.ts
 /** Options of `persistent`; every one has a default. */

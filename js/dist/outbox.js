@@ -39,7 +39,7 @@ var Store = class Store2 {
       if (claim) await this.remove(claim);
     }
   }
-  async remove({ name, I: release }) {
+  async remove({ name, J: release }) {
     await this.#run("readwrite", (outboxes, items) => {
       outboxes.delete(name);
       items.delete(itemsOf(name));
@@ -126,9 +126,9 @@ var Store = class Store2 {
     return {
       ...heading,
       reserved,
-      F: heading.reserved + 1,
+      G: heading.reserved + 1,
       items: good,
-      I: release
+      J: release
     };
   }
   /** Removes what was forgotten, whoever's it was. */
@@ -248,7 +248,7 @@ var PersistentOutbox = class extends Outbox {
     this.user = user;
     if (user !== void 0) this.#open();
   }
-  aa(id, wantsReply) {
+  ba(id, wantsReply) {
     const { keep = (_, kind) => kind === "event", timeoutMs = WEEK_MS } = this.#options;
     return keep(id, wantsReply ? "request" : "event") ? timeoutMs : void 0;
   }
@@ -263,7 +263,7 @@ var PersistentOutbox = class extends Outbox {
     if (this.items.size >= maxItems || 2 * chars > maxBytes) throw new SendError("queue-full", `${id}: too much is under way`);
     const lasts = Math.min(ms, MAX_MS);
     const delivery = super.add(id, data, text, wantsReply, lasts, signal);
-    if ((this.#store !== void 0 || this.#state !== "open") && this.aa(id, wantsReply) !== void 0) {
+    if ((this.#store !== void 0 || this.#state !== "open") && this.ba(id, wantsReply) !== void 0) {
       this.#kept.set(this.d, {
         until: this.e.now() + lasts,
         stored: false
@@ -310,7 +310,7 @@ var PersistentOutbox = class extends Outbox {
       this.#state = "open";
       this.#store = found?.store;
       this.#takeOver(found?.claim);
-      this.#sender.Z();
+      this.#sender._();
     });
   }
   /** @returns `undefined` when this page has to do without a store. */
@@ -382,10 +382,10 @@ var PersistentOutbox = class extends Outbox {
     this.name = claim.name;
     this.#store?.remember(claim.name);
     this.sent = claim.sent;
-    this.k = claim.F;
+    this.k = claim.G;
     const restored = claim.items.flatMap((kept) => this.#restore(kept) ?? []);
     if (restored.length < claim.items.length) this.#report("discarded damaged items of the outbox");
-    this.d = claim.F - 1;
+    this.d = claim.G - 1;
     for (const item of early) this.#renumber(item, fates.get(item.a));
     this.b = [...this.items.values()];
     if (this.#changes.size > 0) this.#write();
@@ -442,11 +442,11 @@ var PersistentOutbox = class extends Outbox {
     try {
       this.#options.onRestored?.(restored);
     } catch (error) {
-      this.e.$(error);
+      this.e.aa(error);
     }
   }
   #report(problem, cause) {
-    this.e.$(new Error(`tsugi: ${problem}`, { cause }));
+    this.e.aa(new Error(`tsugi: ${problem}`, { cause }));
   }
   #put(item) {
     const fate = item && this.#kept.get(item.a);
@@ -486,7 +486,7 @@ var PersistentOutbox = class extends Outbox {
       } catch (error) {
         if (!this.#isFull(changes, error)) this.#lose(store, error);
       }
-      this.#sender.Z();
+      this.#sender._();
     }
     this.#writing = void 0;
   }
@@ -530,7 +530,7 @@ var PersistentOutbox = class extends Outbox {
       const own = this.#claim;
       if (found && mayTake()) this.#sender.reconnect();
       if (!found || !own || store !== this.#store || this.items.size > 0) {
-        found?.I();
+        found?.J();
         this.#lookIn(LOOK_MS);
         return;
       }
@@ -542,7 +542,7 @@ var PersistentOutbox = class extends Outbox {
   }
 };
 function letGo(found) {
-  found?.claim.I();
+  found?.claim.J();
   found?.store.close();
 }
 export { persistent };

@@ -11,7 +11,19 @@ const INTERNAL = [
   // config.ts, write.ts
   ["senteTerms", "refuses", "flush"],
   // transport/
-  ["acknowledge", "refused", "receive", "understands", "lost", "hello", "begin", "begun", "pump", "say"],
+  [
+    "acknowledge",
+    "refused",
+    "receive",
+    "understands",
+    "slotMs",
+    "lost",
+    "hello",
+    "begin",
+    "begun",
+    "pump",
+    "say",
+  ],
   ["release", "probe", "cede", "resume", "within", "phase", "done", "wantsReply", "delivery"],
   // path.ts
   ["verdict", "allows", "webSocketDiedYoung", "pollFailed", "climbAfter", "climbFailed"],

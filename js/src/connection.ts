@@ -8,7 +8,7 @@ import { RequestError, SendError } from "./errors.js";
 import { type Events, GAP, STATE } from "./events.js";
 import { count, readHandshake, readWelcome } from "./handshake.js";
 import { Ledger } from "./ledger.js";
-import { isFinal, isViolation } from "./loss.js";
+import { isFinal, isViolation, MAX_RETRY_AFTER_MS } from "./loss.js";
 import type { Outbox } from "./outbox.js";
 import { Path } from "./path.js";
 import type { Gap, Loss, State, Verdict } from "./state.js";
@@ -315,6 +315,8 @@ export class Connection implements Host {
   #control(carrier: Carrier, id: string, data: unknown): boolean {
     if (id === "chsk/ws-ping") this.#say("chsk/ws-pong", undefined);
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
+    // To each client another moment.
+    else if (id === "chsk/retry") carrier.slotMs = Math.min(count(data), MAX_RETRY_AFTER_MS);
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
     // A poll is answered with a handshake when the server has forgotten us.
     else if (id === "chsk/handshake") carrier.fail("session-gone");
@@ -375,7 +377,8 @@ export class Connection implements Host {
     this.#noteGood();
     this.#drop();
     if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
-    this.#failed(loss);
+    if (carrier.slotMs > 0 && !isFinal(loss)) this.#wait(carrier.slotMs, { ...loss, reason: "busy" });
+    else this.#failed(loss);
   }
 
   #isGood(): boolean {

@@ -2,7 +2,7 @@
 import type { Loss } from "./state.js";
 
 const BROKEN_RULES = [1002, 1003, 1007, 1008, 1009];
-const MAX_RETRY_AFTER_MS = 300_000;
+export const MAX_RETRY_AFTER_MS = 300_000;
 const REASONS: Record<number, Loss["reason"]> = {
   400: "rejected",
   401: "refused",

@@ -9,7 +9,7 @@ export type Reason =
   | "timeout"
   /** The server closed; `code` and `message` say why. */
   | "server"
-  /** The server is busy or shutting down (503). */
+  /** The server is busy or shutting down, and said when to come back (503, or before it closed). */
   | "busy"
   /** The server refuses this client (401, 402, 403; `httpStatus` says which). It stays so until `reconnect()`. */
   | "refused"

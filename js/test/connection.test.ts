@@ -191,6 +191,40 @@ describe("W15: coming back", () => {
     expect(world.sockets).toHaveLength(2);
   });
 
+  it("comes back at the moment that a server which goes has told it, whatever the page does", async () => {
+    await startOpen();
+    world.socket.says([["chsk/retry", 7000], null]);
+    world.isHidden = true;
+    world.socket.ends(1001, "server shutting down");
+    expect(client.state).toMatchObject({ status: "waiting", reason: "busy", code: 1001, retryInMs: 7000 });
+    world.happens("visible");
+    await world.advance(6999);
+    expect(world.sockets).toHaveLength(1);
+    await world.advance(1);
+    expect(world.sockets).toHaveLength(2);
+    // From then on it goes on as after any loss.
+    world.isHidden = false;
+    world.socket.ends();
+    await world.settle();
+    world.open("GET").fail();
+    await world.settle();
+    expect(client.state).toMatchObject({ status: "waiting", reason: "network", retryInMs: 250 });
+  });
+
+  it("is told so by a poll's last answer too", async () => {
+    await startPolling();
+    world.open("GET", "ack").answer([["chsk/retry", 7000], null], [["chsk/close", { code: 1001 }], null]);
+    await world.settle();
+    expect(client.state).toMatchObject({ status: "waiting", reason: "busy", retryInMs: 7000 });
+  });
+
+  it("does not come back to a server that told it when, and then to stay away", async () => {
+    await startOpen();
+    world.socket.says([["chsk/retry", 7000], null]);
+    world.socket.ends(4500, "signed out");
+    expect(client.state).toMatchObject({ status: "closed", code: 4500 });
+  });
+
   it.each([1000, 1001, 1006, 1011, 1012, 1013, 3001, 4000])("reconnects after %i", async (code) => {
     await startOpen();
     world.socket.ends(code);

@@ -418,7 +418,8 @@ impl Session {
     }
 
     fn transmit(&mut self, now: Instant, frame: Frame) -> Transmit {
-        let drained = self.is_drained();
+        // What can say the last words too does so.
+        let drained = self.is_drained() && !self.is_closing();
         let Some(attached) = &mut self.attached else { return Transmit::Fenced };
         attached.written += frame.len();
         let last = match attached.profile.capacity {

@@ -186,6 +186,10 @@ pub struct Times {
     /// How long the server remembers what it handled of a client's outbox, and the replies that it could not deliver, after
     /// the client's last session. Default 10 min: longer than a session, for a page that is loaded again later.
     pub outbox: Duration,
+    /// How long clients take to come back after [`Server::shutdown`](crate::Server::shutdown), which gives each a moment of its
+    /// own: evenly over so long, or over 10 ms for each client where those are less. Zero tells them nothing. Default 10 s, so
+    /// that 10,000 clients are a thousand a second; at most 300 s. With Tsugi's clients only; others come back as they please.
+    pub reconnect: Duration,
     /// How long a WebSocket may take to finish its upgrade and say hello. Default 10 s.
     pub handshake: Duration,
 }
@@ -202,6 +206,7 @@ impl Default for Times {
             grace_poll: Duration::from_secs(5),
             expire: Duration::from_secs(120),
             outbox: Duration::from_secs(600),
+            reconnect: Duration::from_secs(10),
             handshake: Duration::from_secs(10),
         }
     }
@@ -269,6 +274,10 @@ impl Config {
         if times.poll_timeout >= Duration::from_secs(60) {
             let must = "less than 60 s, at which Sente's clients give a poll up";
             return Err(ConfigError::Duration { option: "poll_timeout", value: times.poll_timeout, must });
+        }
+        if times.reconnect > Duration::from_secs(300) {
+            let must = "at most 300 s, for which clients wait at most";
+            return Err(ConfigError::Duration { option: "reconnect", value: times.reconnect, must });
         }
         Ok(())
     }
@@ -382,5 +391,6 @@ setters!(Times {
     grace_poll: Duration,
     expire: Duration,
     outbox: Duration,
+    reconnect: Duration,
     handshake: Duration,
 });

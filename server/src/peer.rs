@@ -10,6 +10,7 @@ use crate::config::Wire;
 use crate::core::Core;
 use crate::event;
 use crate::handler::{Call, Concurrency, Context};
+use crate::hello::count;
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Protocol, keyword};
 use crate::outbox::Taken;
@@ -29,7 +30,7 @@ use tokio::sync::Semaphore;
 use tsugi_proto::codec::{DecodeError, EncodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
-use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
+use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
 
 /// The event-level view of one session.
 pub(crate) struct Peer {
@@ -207,6 +208,25 @@ impl Peer {
     /// Ends the session once what waits has gone out.
     pub(crate) fn close(self: &Arc<Self>, close: Close) {
         with(&self.owner(), |session, now| session.close(now, close));
+    }
+
+    /// Ends the session like [`Peer::close`], and tells a client that understands it when to come back.
+    pub(crate) fn dismiss(self: &Arc<Self>, close: Close, slot: Duration) {
+        let retry = self.encode_slot(slot);
+        with(&self.owner(), |session, now| {
+            if let Some(retry) = retry {
+                // One whose queue is full is told that instead.
+                let _ = session.send(now, Item::Control(retry));
+            }
+            session.close(now, close);
+        });
+    }
+
+    fn encode_slot(&self, slot: Duration) -> Option<Frame> {
+        let millis = u64::try_from(slot.as_millis()).ok().filter(|millis| *millis > 0)?;
+        let payload = Value::Vector(vec![keyword("chsk/retry"), count(millis)]);
+        let message = self.kit().codec.encode(&payload, &Value::Nil).ok();
+        message.filter(|_| self.protocol == Protocol::Tsugi).map(|message| Frame::message(&message))
     }
 
     /// Ends the session at once.

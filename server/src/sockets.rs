@@ -140,7 +140,7 @@ impl Sockets {
     /// Refuses new sockets with 503, closes those that are open with 1001, and waits for their handlers, for at most
     /// `within`. Do this before you shut the web server down.
     pub async fn shutdown(&self, within: Duration) {
-        self.0.guard.close();
+        self.0.guard.close(Duration::ZERO);
         self.0.closing.cancel();
         self.0.tasks.close();
         if tokio::time::timeout(within, self.0.tasks.wait()).await.is_err() {

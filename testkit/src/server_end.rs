@@ -247,16 +247,27 @@ impl ServerEnd {
         self.sessions.values_mut().for_each(|served| served.session.close(now, close.clone()));
     }
 
-    /// Everything in memory is gone; WebSockets are told to come back.
+    /// Everything in memory is gone; clients are told to come back, each at another moment.
     pub(crate) fn restart(&mut self) {
         self.sessions.clear();
         self.outboxes.clear();
         self.attempts.clear();
         self.life += 1;
         let close = Close::because(CloseCode::RESTART, "restart");
-        let ended = self.sockets.drain(..).map(|((who, path), _)| (who, Flight::Ended(path, Some(close.clone()))));
-        self.out.extend(ended);
-        self.out.extend(self.held.drain(..).map(|((who, exchange), _)| (who, Flight::Failed(exchange))));
+        let mut slots = (1..).map(|turn| Value::Integer(turn * 500));
+        for ((who, path), socket) in std::mem::take(&mut self.sockets) {
+            // Before hello a client expects nothing else than its handshake.
+            let carries = matches!(socket, Socket::Carries(..));
+            let retry = slots.next().filter(|_| carries).and_then(|slot| self.packet("chsk/retry", slot));
+            self.out.extend(retry.map(|retry| (who, Flight::Down(path, retry))));
+            self.out.push((who, Flight::Ended(path, Some(close.clone()))));
+        }
+        for (exchange, _) in std::mem::take(&mut self.held) {
+            let retry = slots.next().and_then(|slot| self.packet("chsk/retry", slot));
+            let messages: Vec<_> = retry.into_iter().chain(self.close_packet(&close)).collect();
+            let body = self.codec.concat(&messages);
+            self.answer(exchange, 200, &body);
+        }
     }
 
     /// A connection was cut, and this end was told.

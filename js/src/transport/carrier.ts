@@ -50,6 +50,8 @@ export abstract class Carrier {
   phase: "handshake" | "welcome" | "open" = "handshake";
   /** The number of the next item that it brings; 0 where nothing is counted. */
   next = 0;
+  /** The server is about to end it, and wants to be left alone for so long. */
+  slotMs = 0;
   protected done = false;
   /** `undefined` until the server has taken this carrier. */
   protected terms: Terms | undefined;

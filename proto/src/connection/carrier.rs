@@ -6,6 +6,7 @@ use super::websocket::WebSocket;
 use crate::close::Close;
 use crate::session::Transport;
 use crate::time::Instant;
+use std::time::Duration;
 
 #[derive(Debug)]
 pub(super) struct Carrier {
@@ -13,6 +14,8 @@ pub(super) struct Carrier {
     pub(super) phase: Phase,
     /// The number of the next item that it brings; `None` where nothing is counted.
     pub(super) next: Option<u64>,
+    /// The server is about to end it, and wants to be left alone for so long.
+    pub(super) slot: Option<Duration>,
 }
 
 #[derive(Debug)]
@@ -35,7 +38,7 @@ impl Carrier {
             Transport::WebSocket => Link::WebSocket(WebSocket::open(desk, now)),
             Transport::Poll => Link::Poll(Poll::open(desk, now)),
         };
-        Self { link, phase: Phase::Handshake, next: None }
+        Self { link, phase: Phase::Handshake, next: None, slot: None }
     }
 
     pub(super) fn path(&self) -> Path {

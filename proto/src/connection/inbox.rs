@@ -8,7 +8,7 @@ use super::output::{Output, Path};
 use super::path::Verdict;
 use super::poll::{Brought, Exchange, Kind};
 use super::reply::{RequestError, read_reply, read_sente_reply};
-use super::state::{Gap, GapReason, Loss, Open, Outcome, Reason, State};
+use super::state::{Gap, GapReason, Loss, MAX_RETRY_AFTER, Open, Outcome, Reason, State};
 use crate::close::{Close, CloseCode};
 use crate::codec::Form;
 use crate::event::{Event, EventId};
@@ -18,6 +18,7 @@ use crate::session::Transport;
 use crate::time::Instant;
 use crate::value::Value;
 use bytes::Bytes;
+use std::time::Duration;
 
 /// What came of an HTTP request: the body of a 200, or a loss.
 pub(super) type Answer = Result<Bytes, Loss>;
@@ -213,6 +214,7 @@ impl Connection {
         match id {
             "chsk/ws-ping" => self.pong(),
             "chsk/close" => self.closed_by_server(now, path, data),
+            "chsk/retry" => self.told_slot(path, natural(Some(data))),
             "chsk/from" => self.count_from(path, natural(Some(data))),
             "chsk/handshake" => return self.unasked_handshake(now, path, payload),
             // What a later server may say besides is nothing to worry about.
@@ -231,6 +233,13 @@ impl Connection {
         if let Some(next) = next.filter(|next| *next > from) {
             self.ledger.skip_to(next);
             self.desk.put(Output::Gap(Gap { from, to: Some(next - 1), why: GapReason::Overflow }));
+        }
+    }
+
+    /// The server is about to go, and tells each client another moment to come back at.
+    fn told_slot(&mut self, path: Path, millis: Option<u64>) {
+        if let (Some(carrier), Some(millis)) = (self.carrier_mut(path), millis.filter(|millis| *millis > 0)) {
+            carrier.slot = Some(Duration::from_millis(millis).min(MAX_RETRY_AFTER));
         }
     }
 

@@ -137,7 +137,12 @@ impl Connection {
         if loss.reason == Reason::SessionGone {
             self.desk.terms.session = None;
         }
-        self.failed(now, loss);
+        match carrier.slot {
+            Some(slot) if !loss.is_final() => {
+                self.wait(now + slot, Loss { reason: Reason::Busy, ..loss });
+            }
+            _ => self.failed(now, loss),
+        }
     }
 
     fn age(&self, now: Instant) -> Age {
@@ -164,6 +169,10 @@ impl Connection {
         let wait = if self.offline || self.hidden { CAP } else { backoff(self.attempts, self.dice.roll()) };
         let until = now + wait + loss.retry_after.unwrap_or_default();
         self.attempts = self.attempts.saturating_add(1);
+        self.wait(until, loss);
+    }
+
+    fn wait(&mut self, until: Instant, loss: Loss) {
         self.retry_at = Some(until);
         self.change(State::Waiting { until, attempt: self.attempts, loss });
     }

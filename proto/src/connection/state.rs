@@ -105,7 +105,7 @@ pub enum Reason {
     Timeout,
     /// The server closed; the code and text say why.
     Server,
-    /// The server is busy or shutting down (503).
+    /// The server is busy or shutting down, and said when to come back (503, or before it closed).
     Busy,
     /// The server refuses this client (401, 402, 403). It stays so until `reconnect`.
     Refused,
@@ -137,7 +137,7 @@ pub struct Loss {
 }
 
 /// A server may not ask for more.
-const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
+pub(super) const MAX_RETRY_AFTER: Duration = Duration::from_secs(300);
 /// Bytes of an error's text that are kept.
 const MAX_MESSAGE: usize = 200;
 

@@ -504,6 +504,46 @@ fn after_a_503_it_waits_as_long_as_it_was_told_whatever_the_page_does() {
 }
 
 #[test]
+fn it_comes_back_at_the_moment_that_a_server_which_goes_has_told_it_whatever_the_page_does() {
+    let mut world = World::open();
+    world.says(&[r#"[["chsk/retry",7000],null]"#]);
+    world.act(|connection, now| connection.set_page(now, Page::Hidden));
+    world.ends(1001);
+    assert_eq!(world.wait(), secs(7));
+    let State::Waiting { loss, attempt, .. } = world.connection.state() else {
+        panic!("{:?}", world.connection.state())
+    };
+    assert_eq!((loss.reason, loss.code, *attempt), (Reason::Busy, Some(CloseCode::GOING_AWAY), 0));
+    world.act(|connection, now| connection.set_page(now, Page::Visible));
+    world.pass(6_999);
+    assert_eq!(world.sockets.len(), 1);
+    world.pass(1);
+    assert_eq!(world.sockets.len(), 2);
+    world.ends(1006);
+    world.fails(Method::Get);
+    assert_eq!(world.wait(), Duration::from_millis(250), "from then on as after any loss");
+}
+
+#[test]
+fn a_polls_last_answer_tells_it_too() {
+    let mut world = World::polling();
+    world.answers(Method::Get, "[[\"chsk/retry\",7000],null]\n[[\"chsk/close\",{\"code\":1001}],null]");
+    assert_eq!(world.wait(), secs(7));
+}
+
+#[test]
+fn no_server_makes_a_client_wait_for_more_than_five_minutes_or_come_back_when_it_must_not() {
+    let mut world = World::open();
+    world.says(&[r#"[["chsk/retry",86400000],null]"#]);
+    world.ends(1001);
+    assert_eq!(world.wait(), secs(300));
+    let mut world = World::open();
+    world.says(&[r#"[["chsk/retry",7000],null]"#]);
+    world.ends(4500);
+    assert!(world.state().starts_with("closed"), "{}", world.state());
+}
+
+#[test]
 fn the_range_of_a_close_code_says_whether_to_come_back() {
     for code in [1000, 1001, 1006, 1011, 1012, 1013, 3001, 3002, 3003, 3499, 4000, 4499] {
         let mut world = World::open();

@@ -170,6 +170,16 @@ fn a_poll_of_many_bytes_takes_all_that_waits() {
 }
 
 #[test]
+fn the_last_poll_of_a_session_takes_what_waits_and_the_close() {
+    let mut session = session();
+    let carrier = session.attach(at(0), poll(Capacity::Bytes(1_000)), None);
+    session.send(at(0), Item::Control(frame("last words"))).unwrap();
+    session.close(at(0), Close::because(CloseCode::GOING_AWAY, ""));
+    assert_eq!(drain(&mut session, at(0), carrier), ["last words", "close 1001"]);
+    assert!(session.is_closed());
+}
+
+#[test]
 fn an_idle_poll_is_answered_at_its_timeout() {
     let mut session = session();
     let carrier = session.attach(at(0), poll(Capacity::One), None);

@@ -6,8 +6,9 @@ use crate::error::Refusal;
 use crate::identity::{ConnectRequest, Identity};
 use http::StatusCode;
 use http::header::{HOST, ORIGIN, REFERER};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 use subtle::ConstantTimeEq;
 
 /// What kind of request it is, as far as the guard cares.
@@ -44,11 +45,14 @@ pub(crate) struct Guard {
     hooks: Hooks,
     max_handshakes: usize,
     handshakes: AtomicUsize,
-    closing: AtomicBool,
+    /// Once it is, everything is refused; and over how long those who are sent away should come back.
+    closing: OnceLock<Duration>,
+    sent_away: AtomicU64,
     refused: AtomicU64,
-    /// Seconds that a refused client should wait.
-    retry_after: &'static str,
 }
+
+/// Seconds that a refused client should wait at least.
+const RETRY_AFTER: u64 = 2;
 
 /// A place among the handshakes in flight; dropping it gives the place back.
 pub(crate) struct Place(Arc<Guard>);
@@ -67,9 +71,9 @@ impl Guard {
             hooks,
             max_handshakes,
             handshakes,
-            closing: AtomicBool::new(false),
+            closing: OnceLock::new(),
+            sent_away: AtomicU64::new(0),
             refused: AtomicU64::new(0),
-            retry_after: "2",
         })
     }
 
@@ -78,9 +82,10 @@ impl Guard {
         self.refused.load(Ordering::Relaxed)
     }
 
-    /// From now on everything is refused with 503.
-    pub(crate) fn close(&self) {
-        self.closing.store(true, Ordering::Relaxed);
+    /// From now on everything is refused with 503, and those who are refused are to come back one by one over so long.
+    pub(crate) fn close(&self, reconnect: Duration) {
+        // Whoever closed it first has said over how long.
+        let _ = self.closing.set(reconnect);
     }
 
     /// Which pages may connect.
@@ -90,7 +95,17 @@ impl Guard {
 
     /// 503, with a time to come back after.
     pub(crate) fn busy(&self, text: &'static str) -> Refusal {
-        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).header("retry-after", self.retry_after)
+        Self::busy_for(RETRY_AFTER, text)
+    }
+
+    fn busy_for(seconds: u64, text: &'static str) -> Refusal {
+        Refusal::new(StatusCode::SERVICE_UNAVAILABLE, text).header("retry-after", &seconds.to_string())
+    }
+
+    /// However many there are, the multiples of the golden ratio lie evenly.
+    fn send_away(&self, reconnect: Duration) -> Refusal {
+        let part = self.sent_away.fetch_add(1, Ordering::Relaxed) % 1_000 * 618 % 1_000;
+        Self::busy_for(RETRY_AFTER + reconnect.as_secs() * part / 1_000, "Shutting down")
     }
 
     /// Takes a place among the handshakes in flight. Before anybody is identified, since that may be costly.
@@ -111,8 +126,8 @@ impl Guard {
     }
 
     async fn judge(&self, request: Arc<ConnectRequest>, kind: Kind) -> Result<Admitted, Refusal> {
-        if self.closing.load(Ordering::Relaxed) {
-            return Err(self.busy("Shutting down"));
+        if let Some(reconnect) = self.closing.get() {
+            return Err(self.send_away(*reconnect));
         }
         if let Some(refusal) = self.hooks.reject.as_ref().and_then(|reject| reject(&request)) {
             return Err(refusal);

@@ -11,6 +11,7 @@ mod outbox_rules;
 mod poll;
 mod resume_rules;
 mod resume_security;
+mod shutdown_rules;
 mod socket_rules;
 mod sockjs_events;
 mod support;
