@@ -9,6 +9,7 @@ mod shell;
 mod sim;
 mod talker;
 mod test;
+mod wasm;
 
 use clap::{Parser, Subcommand};
 use std::process::ExitCode;
@@ -36,6 +37,8 @@ enum Command {
     Autobahn(autobahn::Options),
     /// Runs histories of clients and a server under faults, from seeds, and checks that nothing is lost, doubled or left open
     Sim(sim::Options),
+    /// Builds a minimal Rust client for browsers and prints its size
+    Wasm(wasm::Options),
     /// Checks that every dependency's licence is a permissive one
     Licences,
 }
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
         Command::Crowd(options) => bench::crowd::run(&options),
         Command::Autobahn(options) => autobahn::run(&options),
         Command::Sim(options) => sim::run(&options),
+        Command::Wasm(options) => wasm::run(&options),
         Command::Licences => licences::run(),
     };
     match outcome {

@@ -1,6 +1,7 @@
 //! `cargo xtask test`.
 
 use crate::shell::{Outcome, capture, command, exists, most_files, root};
+use crate::wasm::{Source, Toolchain};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -13,11 +14,14 @@ pub(crate) struct Options {
     only: Option<String>,
 }
 
+/// What a stage's output begins with that could not do its work, for want of something that this machine cannot have.
+const SKIPPED: &str = "SKIPPED:";
+
 /// Does its work and returns what was printed, for the count of tests.
 type Stage = fn() -> Outcome<String>;
 
 /// What must hold, in the order in which a mistake is cheapest to find.
-const STAGES: [(&str, Stage); 19] = [
+const STAGES: [(&str, Stage); 20] = [
     ("rust components", rust_components),
     ("format", || capture(command("", "cargo fmt --all --check"))),
     ("clippy", clippy),
@@ -35,6 +39,7 @@ const STAGES: [(&str, Stage); 19] = [
     ("javascript tests", || capture(command("js", "npm run --silent test"))),
     ("javascript is fresh", javascript_is_fresh),
     ("browser", browser),
+    ("wasm", wasm),
     ("sockjs-client", sockjs_client),
     ("benchmark", benchmark),
     ("instructions", crate::instructions::stage),
@@ -44,7 +49,7 @@ const STAGES: [(&str, Stage); 19] = [
 /// Runs the stages, goes on after one that fails, and says whether all passed. The summary's last line is the output's last.
 pub(crate) fn run(options: &Options) -> bool {
     let begun = Instant::now();
-    let (mut passed, mut failed) = (0, Vec::new());
+    let (mut passed, mut failed, mut skipped) = (0, Vec::new(), Vec::new());
     for (name, stage) in STAGES {
         if options.only.as_ref().is_some_and(|only| !name.contains(only.as_str())) {
             continue;
@@ -54,6 +59,10 @@ pub(crate) fn run(options: &Options) -> bool {
         let outcome = stage();
         let seconds = start.elapsed().as_secs_f64();
         match outcome {
+            Ok(output) if output.starts_with(SKIPPED) => {
+                println!("! {name} {output}");
+                skipped.push(name);
+            }
             Ok(output) => {
                 passed += 1;
                 println!("✓ {name} ({seconds:.1} s{})", counted(&output));
@@ -66,6 +75,7 @@ pub(crate) fn run(options: &Options) -> bool {
     }
     println!("\n{:.0} s in all{}", begun.elapsed().as_secs_f64(), if failed.is_empty() { "" } else { "; failed:" });
     failed.iter().for_each(|name| println!("  {name}"));
+    skipped.iter().for_each(|name| println!("  {name} was SKIPPED, and says nothing"));
     println!("{passed} passed, {} failed", failed.len());
     failed.is_empty()
 }
@@ -167,6 +177,25 @@ fn browser() -> Outcome<String> {
     let mut output = against_the_server()?;
     output.push_str(&capture(command("conformance/browser", "npm run --silent test"))?);
     Ok(output)
+}
+
+/// The Rust client in pages: one program in all of them, and every way in which it must behave.
+fn wasm() -> Outcome<String> {
+    let toolchain = match Toolchain::find(Source::Any) {
+        Ok(toolchain) => toolchain,
+        Err(why) => return Ok(format!("{SKIPPED} no compiler for browsers is to be had here:\n{why}")),
+    };
+    chromium()?;
+    if let Toolchain::Rustup = toolchain {
+        let packages = "--package tsugi-proto --package tsugi-client --package everywhere --package wasm-client";
+        let mut clippy = toolchain.cargo(&format!("clippy {packages}"));
+        clippy.args(["--", "-D", "warnings"]);
+        capture(clippy)?;
+    }
+    capture(command("", "cargo build --package interop --bins"))?;
+    toolchain.page("wasm-client")?;
+    print!("{}", crate::wasm::size(&toolchain)?);
+    capture(command("conformance/browser", "npm run --silent wasm"))
 }
 
 /// The real SockJS client, in Node and in Chromium, on every transport it has.
