@@ -1,7 +1,7 @@
 //! `cargo xtask test`.
 
 use crate::shell::{Outcome, capture, command, exists, most_files, root};
-use crate::wasm::{Source, Toolchain};
+use crate::wasm::{Names, Source, Toolchain};
 use clap::Args;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Stdio};
@@ -193,7 +193,7 @@ fn wasm() -> Outcome<String> {
         capture(clippy)?;
     }
     capture(command("", "cargo build --package interop --bins"))?;
-    toolchain.page("wasm-client")?;
+    toolchain.page("wasm-client", Names::Keep)?;
     print!("{}", crate::wasm::size(&toolchain)?);
     capture(command("conformance/browser", "npm run --silent wasm"))
 }

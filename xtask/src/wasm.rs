@@ -29,6 +29,15 @@ pub(crate) enum Source {
     Debian,
 }
 
+/// Whether a module holds the names of its functions.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Names {
+    /// For a test: they stand where it failed.
+    Keep,
+    /// For who fetches it.
+    Drop,
+}
+
 /// A compiler for browsers.
 pub(crate) enum Toolchain {
     Rustup,
@@ -72,16 +81,16 @@ impl Toolchain {
     }
 
     /// Builds a package for a page: `target/pages/NAME/NAME.js` with its module.
-    pub(crate) fn page(&self, package: &str) -> Outcome<PathBuf> {
+    pub(crate) fn page(&self, package: &str, names: Names) -> Outcome<PathBuf> {
         capture(self.cargo(&format!("build --package {package}")))?;
         capture(command("", "cargo build --quiet --package xtask-bindgen"))?;
         let built = self.target().join(TARGET).join("wasm");
         // A program keeps its dash, a library does not.
-        let names = [package.to_owned(), package.replace('-', "_")].map(|name| built.join(format!("{name}.wasm")));
-        let module = names.iter().find(|name| name.is_file()).ok_or("cargo built no module")?;
+        let files = [package.to_owned(), package.replace('-', "_")].map(|name| built.join(format!("{name}.wasm")));
+        let module = files.iter().find(|name| name.is_file()).ok_or("cargo built no module")?;
         let folder = root().join("target/pages").join(package);
         let mut bindgen = command("", "target/debug/xtask-bindgen");
-        capture_quietly(bindgen.arg(module).arg(&folder))?;
+        capture_quietly(bindgen.arg(module).arg(&folder).arg(if names == Names::Keep { "keep" } else { "drop" }))?;
         Ok(folder)
     }
 }
@@ -168,7 +177,7 @@ fn with_debian(cargo: &mut Command, folder: &Path) {
 
 /// What a browser fetches for a minimal client, that of `examples/everywhere`.
 pub(crate) fn size(toolchain: &Toolchain) -> Outcome<String> {
-    let folder = toolchain.page("everywhere")?;
+    let folder = toolchain.page("everywhere", Names::Drop)?;
     let module = folder.join("everywhere_bg.wasm");
     let script = std::fs::read(folder.join("everywhere.js")).map_err(|error| error.to_string())?;
     let mut text = line("a minimal client in wasm", &read(&module)?)?;
