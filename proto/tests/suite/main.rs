@@ -14,6 +14,7 @@ mod resume_model;
 mod session_model;
 mod session_rules;
 mod sockjs_framing;
+mod timelines;
 mod transit;
 mod typed;
 mod vectors;
