@@ -44,14 +44,14 @@ messages that failed, took too long or could not be sent are counted.
 
 MESSAGE is a line as `tsugi connect` takes it; behind a ! it is an event, done when the server has handled it. \
 With --raw it is a text message, and the nth message that comes answers the nth that was sent: an echo. \
-{n} in the URL, in headers and in the client id is the number of the connection, from 0.
+{i} in the URL, in headers and in the client id is the number of the connection, from 0.
 
 Ctrl-C ends it early, with the results so far.
 
 Examples:
   tsugi bench http://localhost:9801/chsk-open test/echo
-  tsugi bench -c 100 -r 2000 -d 30s --ramp 5s --payload 512 http://localhost:9801/chsk-open test/echo
-  tsugi bench --transport poll 'http://localhost:9801/chsk-open?uid=u{n}' 'test/echo {:a 1}'
+  tsugi bench -c 100 -r 2000 -d 30s --payload 512 http://localhost:9801/chsk-open test/echo
+  tsugi bench --transport poll 'http://localhost:9801/chsk-open?uid=u{i}' 'test/echo {:a 1}'
   tsugi bench --raw ws://localhost:9801/raw/echo hello
   tsugi bench --json -d 2s http://localhost:9801/chsk-open test/echo | jq .latency_ms.p99";
 
@@ -229,6 +229,17 @@ mod tests {
             seen += 1;
         }
         assert_eq!(seen, 12);
+    }
+
+    #[test]
+    fn the_help_says_what_is_written_here() {
+        for (name, text) in [("connect", super::CONNECT_EXAMPLES), ("bench", super::BENCH_EXAMPLES)] {
+            let mut command = Args::command();
+            // As wide as the longest line, so that none is broken.
+            let help =
+                command.find_subcommand_mut(name).unwrap().clone().term_width(10_000).render_long_help().to_string();
+            assert!(help.contains(text), "{help}");
+        }
     }
 
     #[test]

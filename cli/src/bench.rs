@@ -47,7 +47,7 @@ pub(crate) enum Finish {
 pub(crate) async fn run(options: Bench) -> Result<(), End> {
     let target = Target::of(&options.server)?;
     if options.connections > 1 && target.names_one_client() {
-        return Err(End::Usage("several connections with one client id are one client: put {n} into it".to_owned()));
+        return Err(End::Usage("several connections with one client id are one client: put {i} into it".to_owned()));
     }
     let cargo = cargo(&options)?;
     let tally = Arc::new(Tally::default());

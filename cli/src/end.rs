@@ -96,6 +96,9 @@ impl From<WebSocketError> for End {
     }
 }
 
+/// What else it may be that speaks no events.
+const PLAIN: &str = " (a plain WebSocket wants --raw)";
+
 /// How a connection came to its end, in one line.
 pub(crate) fn describe(loss: &Loss) -> String {
     let text = loss.message.as_deref().map(plain);
@@ -105,8 +108,10 @@ pub(crate) fn describe(loss: &Loss) -> String {
     };
     match loss.reason {
         Reason::Network if loss.status == Some(404) => status("the server answered") + " (is the path right?)",
+        Reason::Network if loss.status == Some(426) => status("the server answered") + PLAIN,
         Reason::Network if loss.status.is_some() => status("the server answered"),
         Reason::Network => with("no connection"),
+        Reason::Timeout if text.as_deref() == Some("no handshake in time") => with("no answer") + PLAIN,
         Reason::Timeout => with("no answer"),
         Reason::Server => {
             let code = loss.code.map_or_else(String::new, |code| format!(" ({code})"));
@@ -120,7 +125,7 @@ pub(crate) fn describe(loss: &Loss) -> String {
         }
         Reason::Refused => status("the server refuses:"),
         Reason::Rejected => status("the server does not take this:"),
-        Reason::BadFrame => with("the server does not speak this protocol or codec (a plain WebSocket wants --raw)"),
+        Reason::BadFrame => with("the server does not speak this protocol or codec") + PLAIN,
         Reason::SessionGone => "the server does not know the session".to_owned(),
         Reason::Replaced => "another connection took this session over".to_owned(),
         Reason::Closed => "closed".to_owned(),
@@ -142,6 +147,9 @@ fn plain(why: &str) -> String {
     let mut rest = why;
     for layer in ["client error (Connect): ", "client error (SendRequest): ", "tcp connect error: ", "dns error: "] {
         rest = rest.strip_prefix(layer).unwrap_or(rest);
+    }
+    if rest.contains("InvalidContentType") {
+        return "the server does not speak TLS".to_owned();
     }
     crate::show::harmless(rest)
 }

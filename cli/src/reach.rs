@@ -60,12 +60,12 @@ impl Target {
 
     /// Whether two connections would be the same client.
     pub(crate) fn names_one_client(&self) -> bool {
-        self.client_id.as_ref().is_some_and(|id| !id.contains("{n}"))
+        self.client_id.as_ref().is_some_and(|id| !id.contains("{i}"))
     }
 
     /// Where connection number `n` goes.
     pub(crate) fn numbered(&self, n: u32) -> Self {
-        let fill = |text: &String| text.replace("{n}", &n.to_string());
+        let fill = |text: &String| text.replace("{i}", &n.to_string());
         Self {
             url: fill(&self.url),
             headers: self.headers.iter().map(|(name, value)| (name.clone(), fill(value))).collect(),
@@ -99,22 +99,26 @@ impl Target {
     /// Waits for the connection of a client.
     pub(crate) async fn reach(&self, client: &Client, retry: Retry) -> Result<Open, End> {
         let mut state = client.state();
-        let settled = state.wait_for(|state| match state {
-            State::Open(_) | State::Closed(_) => true,
-            State::Waiting { .. } => retry == Retry::Never,
-            State::Idle | State::Connecting { .. } => false,
+        let mut last = None;
+        let settled = state.wait_for(|state| {
+            if let State::Waiting { loss, .. } = state {
+                last = Some(loss.clone());
+            }
+            match state {
+                State::Open(_) | State::Closed(_) => true,
+                State::Waiting { .. } => retry == Retry::Never,
+                State::Idle | State::Connecting { .. } => false,
+            }
         });
         let settled = tokio::time::timeout(self.connect_timeout, settled).await;
         let settled = settled.map(|state| state.map(|state| state.clone()));
-        match settled {
-            Ok(Ok(State::Open(open))) => Ok(open),
-            Ok(Ok(State::Waiting { loss, .. } | State::Closed(loss))) => Err(loss.into()),
+        match (settled, last) {
+            (Ok(Ok(State::Open(open))), _) => Ok(open),
+            (Ok(Ok(State::Closed(loss))), _) => Err(loss.into()),
             // The last attempt says more than that time is over.
-            Err(_) => Err(match &*client.state().borrow() {
-                State::Waiting { loss, .. } => loss.clone().into(),
-                _ => End::NoConnection("no connection in time".to_owned()),
-            }),
-            Ok(_) => Err(End::NoConnection("no connection".to_owned())),
+            (_, Some(loss)) => Err(loss.into()),
+            (Err(_), None) => Err(End::NoConnection("no connection in time".to_owned())),
+            (Ok(_), None) => Err(End::NoConnection("no connection".to_owned())),
         }
     }
 

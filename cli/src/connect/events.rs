@@ -126,7 +126,11 @@ impl Talk {
                     Some(Input::Line(line)) if self.line(&line, seat)? == Next::Leave => return Ok(()),
                     Some(Input::Line(_)) => {}
                     Some(Input::Interrupted) => return Err(End::Interrupted),
-                    Some(Input::Broken(why)) => return Err(End::Failed(format!("no more lines: {why}"))),
+                    Some(Input::Broken(why)) => {
+                        reading = false;
+                        self.failures += 1;
+                        self.happened_in(self.report.unread(self.lines + 1, &why))?;
+                    }
                 },
             }
         }

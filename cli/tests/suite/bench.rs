@@ -18,7 +18,7 @@ fn everything_that_was_due_is_sent_answered_and_counted() {
     for (path, options, message) in [
         ("/chsk", &["--payload", "100"][..], "test/echo"),
         ("/chsk", &["--transport", "poll"], "test/echo {:a 1}"),
-        ("/chsk?uid=u{n}", &["--codec", "json"], "!test/none"),
+        ("/chsk?uid=u{i}", &["--codec", "json"], "!test/none"),
         ("/chsk", &["--wire", "sente"], "test/echo 1"),
         ("/echo", &["--raw"], "hello"),
     ] {

@@ -2,6 +2,8 @@
 
 use crate::support::{Servers, run};
 use serde_json::{Value as Json, json};
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Command, Stdio};
 
 /// Without the times, which nobody knows beforehand.
 fn timeless(text: &str) -> Vec<&str> {
@@ -44,6 +46,50 @@ fn the_same_goes_over_long_polling_in_json_and_as_plain_sente() {
 }
 
 #[test]
+fn a_sente_server_is_recognized() {
+    let servers = Servers::start();
+    for transport in ["ws", "poll"] {
+        let mut command = servers.connect("/sente?uid=ada", &["--transport", transport, "--linger", "60s"]);
+        let wanted = ["test/echo -> {:echo {:a 1}}", "test/none done", "test/push -> nil", "<- [:srv/n 0]"];
+        // A reply and an event come on two connections, in any order.
+        says_all(&mut command, "test/echo {:a 1}\n!test/none\ntest/push 1\n", &wanted);
+    }
+}
+
+/// Waits until a command has said all of this, and then ends it.
+fn says_all(command: &mut Command, input: &str, wanted: &[&str]) {
+    let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
+    child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+    let mut missing: Vec<&str> = wanted.to_vec();
+    for line in BufReader::new(child.stdout.take().unwrap()).lines() {
+        let line = line.unwrap();
+        let line = timeless(&line)[0];
+        missing.retain(|wanted| *wanted != line);
+        if missing.is_empty() {
+            break;
+        }
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!(missing, [""; 0]);
+}
+
+#[test]
+fn a_pipe_that_holds_no_text_fails_behind_what_did() {
+    let servers = Servers::start();
+    let path = std::env::temp_dir().join(format!("tsugi-cli-bytes-{}", std::process::id()));
+    std::fs::write(&path, b"test/echo 1\ntest/echo \xff\n").unwrap();
+    let out = servers.connect("/chsk", &[]).stdin(std::fs::File::open(&path).unwrap()).output().unwrap();
+    std::fs::remove_file(path).unwrap();
+    let (text, words) = (String::from_utf8(out.stdout).unwrap(), String::from_utf8(out.stderr).unwrap());
+    assert!(
+        text.starts_with("test/echo -> {:echo 1}") && words.contains("line 2: ") && words.contains("UTF-8"),
+        "{words}"
+    );
+    assert_eq!(out.status.code(), Some(1));
+}
+
+#[test]
 fn what_the_server_pushes_is_printed_too() {
     let servers = Servers::start();
     let ran = run(&mut servers.connect("/chsk", &["-H", "X-User: ada", "--linger", "300ms"]), "test/push 3\n");
@@ -57,7 +103,7 @@ fn what_the_server_pushes_is_printed_too() {
 fn what_fails_is_said_and_makes_the_exit_code() {
     let servers = Servers::start();
     let input = "test/fail\nnonsense\ntest/nowhere 1\ntest/late\ntest/echo 1\n";
-    let ran = run(&mut servers.connect("/chsk", &["--timeout", "500ms"]), input);
+    let ran = run(&mut servers.connect("/chsk", &["--timeout", "4s"]), input);
     assert_eq!(timeless(&ran.out), ["test/echo -> {:echo 1}"]);
     assert_eq!(ran.code, 1);
     for words in [
@@ -128,13 +174,13 @@ fn a_token_comes_from_the_environment_or_a_file() {
 #[test]
 fn a_plain_websocket_takes_lines_as_messages_and_prints_what_comes() {
     let servers = Servers::start();
-    let ran = run(&mut servers.connect("/echo", &["--raw", "--linger", "300ms"]), "one\n[:two]\n\nfour");
+    let ran = run(&mut servers.connect("/echo", &["--raw", "--linger", "forever"]), "one\n[:two]\n\nfour\nbye");
     assert_eq!((ran.out.as_str(), ran.code), ("one\n[:two]\n\nfour\n", 0), "{}", ran.err);
-    let json = run(&mut servers.connect("/echo", &["--raw", "--json", "--linger", "300ms"]), "\"quoted\"");
+    assert!(ran.err.contains("the server closed the connection (1000) as you say"), "{}", ran.err);
+    let json = run(&mut servers.connect("/echo", &["--raw", "--json", "--linger", "forever"]), "\"quoted\"\nbye");
     assert_eq!(json.json(), [json!({"type": "message", "text": "\"quoted\""})]);
-    let goodbye = run(&mut servers.connect("/echo", &["--raw", "--linger", "forever"]), "one\nbye");
-    assert_eq!((goodbye.out.as_str(), goodbye.code), ("one\n", 0), "{}", goodbye.err);
-    assert!(goodbye.err.contains("the server closed the connection (1000) as you say"), "{}", goodbye.err);
+    let quiet = run(&mut servers.connect("/echo", &["--raw", "--linger", "100ms"]), "");
+    assert_eq!((quiet.out.as_str(), quiet.err.as_str(), quiet.code), ("", "", 0));
 }
 
 #[test]

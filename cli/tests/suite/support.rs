@@ -15,7 +15,7 @@ use tsugi::{
 #[cfg(unix)]
 pub(crate) const PATIENCE: u64 = 60_000;
 
-/// `/chsk` for events, `/csrf` where a token is wanted, `/closed` and `/no` where nobody is, `/echo` for plain sockets.
+/// `/chsk` for events, `/sente` as a Sente server has them, `/csrf` where a token is wanted, `/closed` and `/no` where nobody is, `/echo` for plain sockets.
 pub(crate) struct Servers {
     runtime: Option<Runtime>,
     address: SocketAddr,
@@ -66,6 +66,7 @@ fn app() -> axum::Router {
     axum::Router::new()
         .route_service("/chsk", events.service())
         .route_service("/csrf", csrf.service())
+        .route("/sente", axum::routing::any_service(events.service()).layer(axum::middleware::map_request(as_sente)))
         .route_service("/closed", closed.service())
         .route("/no", axum::routing::any(|| async { (axum::http::StatusCode::FORBIDDEN, "not you") }))
         .route_service("/echo", Sockets::new(SocketConfig::default(), echo))
@@ -87,6 +88,15 @@ fn router() -> Router {
             let user = client.user.as_ref().map_or(Target::Anonymous, Target::from);
             server.close(user, CloseCode::app(4500), "signed out").await.map(drop).unwrap();
         })
+}
+
+/// A Sente server knows nothing of what Tsugi's clients ask for, and is then what the conformance tests say a Sente server is.
+async fn as_sente(mut request: axum::extract::Request) -> axum::extract::Request {
+    let query = request.uri().query().unwrap_or_default();
+    let known = query.split('&').filter(|pair| !pair.starts_with("tsugi=") && !pair.starts_with("codec="));
+    let path = format!("/sente?{}", known.collect::<Vec<_>>().join("&"));
+    *request.uri_mut() = path.parse().unwrap();
+    request
 }
 
 /// Echoes; "bye" closes.

@@ -120,12 +120,19 @@ impl Report {
     }
 
     pub(super) fn not_an_event(self, line: u64, why: &str) -> String {
+        self.of_line(line, "not-an-event", why)
+    }
+
+    /// There is nothing behind this line, which could not be read.
+    pub(super) fn unread(self, line: u64, why: &str) -> String {
+        self.of_line(line, "unread", why)
+    }
+
+    fn of_line(self, line: u64, code: &str, why: &str) -> String {
         match self {
             Self::People(_) => format!("line {line}: {}", harmless(why)),
             Self::Json => {
-                let failure =
-                    Failure { line, event: None, ms: None, code: "not-an-event", message: why.to_owned(), data: None };
-                json(&Line::Failure(failure))
+                json(&Line::Failure(Failure { line, event: None, ms: None, code, message: why.to_owned(), data: None }))
             }
         }
     }
