@@ -3,6 +3,7 @@
 //! [`pair::Pair`] is both ends of the protocol in one thread, with a [`link::Link`] between them that is as bad as a test
 //! wants, on a clock that moves when the test says so.
 
+pub mod hot_paths;
 pub mod link;
 pub mod local;
 pub mod pair;

@@ -6,16 +6,17 @@
 mod catalogue;
 pub(crate) mod crowd;
 mod machine;
+mod pace;
 mod plot;
 mod report;
 mod sample;
 
 use crate::shell::{Outcome, root};
-use catalogue::{Job, Kind, Server};
+use catalogue::{Job, Part, Server};
 use clap::Args;
+use pace::{Pace, Progress};
 use report::Results;
 use std::path::PathBuf;
-use std::time::Instant;
 
 #[derive(Args)]
 #[command(after_help = catalogue::help())]
@@ -32,6 +33,9 @@ pub(crate) struct Options {
     /// How often each server has its turn [default: 5, or 3 when quick]
     #[arg(long, value_parser = clap::value_parser!(u8).range(1..=50))]
     rounds: Option<u8>,
+    /// Choose rounds and lengths so that the run takes about so many minutes after the build; all jobs want 15 at least
+    #[arg(long, conflicts_with_all = ["quick", "rounds"], value_parser = clap::value_parser!(u8).range(1..=240))]
+    minutes: Option<u8>,
     /// Where the table and the plots go [default: docs/benchmarks, or target/benchmarks for a run that is not whole]
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -45,39 +49,45 @@ impl Options {
         self.out.clone().unwrap_or(usual)
     }
 
-    fn rounds(&self, job: &Job) -> usize {
-        let wanted = self.rounds.unwrap_or(if self.quick { 3 } else { 5 });
-        // The memory of a quick run is the same each time.
-        let most = if self.quick && job.kind == Kind::Memory { 1 } else { job.most_rounds };
-        usize::from(wanted.min(most))
+    fn pace(&self, jobs: &[&Job], servers: &[&Server]) -> Outcome<Pace> {
+        match self.minutes {
+            Some(minutes) => Pace::within(minutes, jobs, servers),
+            None => Ok(Pace::of(self.rounds.unwrap_or(if self.quick { 3 } else { 5 }), self.quick)),
+        }
     }
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
     let jobs = catalogue::jobs(&options.job, options.quick)?;
-    let servers = catalogue::servers(&options.server)?;
+    let mut servers = catalogue::servers(&options.server)?;
+    if options.quick && options.server.is_empty() {
+        servers.retain(|server| server.part == Part::Everywhere);
+    }
+    let pace = options.pace(&jobs, &servers)?;
     let out = options.out();
     std::fs::create_dir_all(&out).map_err(|error| format!("{}: {error}", out.display()))?;
     sample::check(&jobs, &servers)?;
     sample::build(&servers)?;
     let mut results = Results::begin(machine::describe(&servers), options.quick);
-    let begun = Instant::now();
+    let mut progress = Progress::begin(pace, &jobs, &servers);
+    eprintln!("about {:.0} minutes", (pace.seconds(&jobs, &servers) / 60.0).ceil());
     for job in &jobs {
-        measure(job, &servers, options, &mut results);
+        measure(job, &servers, pace, &mut progress, &mut results);
+        // A run that is interrupted leaves what it has.
+        results.write(&out)?;
     }
-    results.write(&out)?;
-    eprintln!("{:.0} s; the table and the plots are in {}", begun.elapsed().as_secs_f64(), out.display());
+    eprintln!("{:.0} s; the table and the plots are in {}", progress.elapsed().as_secs_f64(), out.display());
     results.failures()
 }
 
 /// All rounds of one job.
-fn measure(job: &'static Job, servers: &[&'static Server], options: &Options, results: &mut Results) {
+fn measure(job: &'static Job, servers: &[&'static Server], pace: Pace, progress: &mut Progress, results: &mut Results) {
     let mut able: Vec<_> = servers.iter().copied().filter(|server| job.suits(server)).collect();
-    let rounds = options.rounds(job);
+    let rounds = pace.rounds(job);
     for round in 1..=rounds {
         for server in &able {
-            eprint!("{} {round}/{rounds} {} … ", job.name, server.name);
-            match sample::take(job, server, options.quick) {
+            eprint!("{progress} {} {round}/{rounds} {} … ", job.name, server.name);
+            match sample::take(job, server, pace) {
                 Ok(sample) => {
                     eprintln!("{sample}");
                     results.add(job, server, sample);
@@ -87,6 +97,7 @@ fn measure(job: &'static Job, servers: &[&'static Server], options: &Options, re
                     results.fail(job, server, &error);
                 }
             }
+            progress.did(job);
         }
         able.reverse();
     }

@@ -19,6 +19,7 @@ pub(crate) struct Options {
 /// What was counted last, beside the program that counts.
 const BASELINE: &str = "testkit/hot-paths.json";
 const PROGRAM: &str = "target/release/hot-paths";
+const ALLOCATING: &str = "target/release/hot-paths-allocations";
 /// The function of that program in which things are counted.
 const MEASURED: &str = "hot_paths::measured";
 /// How much more instructions are allowed, by the compiler that the baseline is of and by any other: they choose differently.
@@ -71,9 +72,9 @@ fn compiler() -> Outcome<String> {
 }
 
 fn count() -> Outcome<Costs> {
-    capture(command("", "cargo build --release --package tsugi-testkit --bin hot-paths"))?;
+    capture(command("", "cargo build --release --package tsugi-testkit --bin hot-paths --bin hot-paths-allocations"))?;
     let mut costs = Costs::new();
-    for line in capture(command("", &format!("{PROGRAM} allocations")))?.lines() {
+    for line in capture(command("", ALLOCATING))?.lines() {
         let (name, allocations) = pair(line)?;
         costs.insert(name.to_owned(), Cost { allocations, instructions: None });
     }
@@ -114,7 +115,7 @@ fn instructions() -> Outcome<Vec<(String, f64)>> {
     let mut callgrind = command("", "valgrind --quiet --tool=callgrind");
     callgrind.arg(format!("--callgrind-out-file={}", out.display()));
     callgrind.args([format!("--dump-before={MEASURED}"), format!("--dump-after={MEASURED}")]);
-    callgrind.args([PROGRAM, "instructions"]);
+    callgrind.arg(PROGRAM);
     let said = capture(callgrind)?;
     let mut found = Vec::new();
     for (index, line) in said.lines().filter(|line| !line.starts_with("==")).enumerate() {

@@ -25,7 +25,7 @@ pub(crate) struct Options {
     /// Which server of `cargo xtask bench`
     #[arg(long, default_value = "tsugi-json-counted")]
     server: String,
-    /// How often each server broadcasts to all of its clients
+    /// How often each server broadcasts to all of its clients, alone and together with the others
     #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=100))]
     broadcasts: u32,
     /// Gives up after this
@@ -127,13 +127,13 @@ fn see(options: &Options, server: &Server, each: u32) -> Outcome<Seen> {
     }
     seen.connecting = begun.elapsed();
     seen.full = held(&parts)?;
-    broadcast(options, &mut parts, &mut seen)?;
     eprintln!("idle for {} s", IDLE.as_secs());
     let (servers, loads) = cpu(&parts)?;
     std::thread::sleep(IDLE);
     let (servers_after, loads_after) = cpu(&parts)?;
     let share = |nanoseconds: f64| nanoseconds / 1e9 / IDLE.as_secs_f64();
     (seen.idle_servers, seen.idle_loads) = (share(servers_after - servers), share(loads_after - loads));
+    broadcast(options, &mut parts, &mut seen)?;
     Ok(seen)
 }
 

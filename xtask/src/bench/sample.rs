@@ -1,6 +1,7 @@
 //! One measurement of one server: processes are started, asked, and gone again.
 
 use super::catalogue::{Job, KeepAlive, Kind, Program, Server};
+use super::pace::Pace;
 use crate::shell::{Outcome, capture, command, exists, most_files, root};
 use crate::talker::Talker;
 use serde_json::Value;
@@ -191,13 +192,12 @@ fn load(server: &Talker, address: &str, dialect: &str, arguments: &str) -> Outco
 }
 
 /// Measures once, with a new server.
-pub(crate) fn take(job: &Job, server: &Server, quick: bool) -> Outcome<Sample> {
+pub(crate) fn take(job: &Job, server: &Server, pace: Pace) -> Outcome<Sample> {
     let (talker, address) = start(server)?;
     if job.kind == Kind::Memory {
-        return memory(job, server, &talker, &address, quick).map(Sample::Memory);
+        return memory(job, server, &talker, &address, pace.quick()).map(Sample::Memory);
     }
-    let seconds = if quick { job.quick.unwrap_or(job.seconds) } else { job.seconds };
-    let arguments = format!("{} --connections {} --seconds {seconds}", job.arguments, job.connections);
+    let arguments = format!("{} --connections {} --seconds {}", job.arguments, job.connections, pace.length(job));
     let line = load(&talker, &address, server.dialect, &arguments)?.line();
     let line = line.map_err(|_| "the load ended without a figure; its reason is above".to_owned())?;
     Work::parse(&line).map(Sample::Work)
