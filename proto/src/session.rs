@@ -13,6 +13,7 @@ mod queue;
 mod resume;
 mod timer;
 mod upstream;
+mod volatile;
 
 pub use outcome::{AfterClose, CarrierId, Closed, ClosedBy, QueueFull, SendError, SessionEvent, Transmit};
 pub use profile::{AfterLoss, Capacity, Config, Heartbeat, Joiner, Profile, Rhythm, Transport};
@@ -20,6 +21,7 @@ pub use queue::{EncodedEvent, Flush, Item};
 pub use resume::{Desync, Gap, Resumed};
 pub use timer::Timer;
 pub use upstream::{Arrival, Upstream};
+pub use volatile::{Durability, Fate};
 
 use crate::close::{Close, CloseCode};
 use crate::framing::Frame;
@@ -212,7 +214,9 @@ impl Session {
             return Err(SendError::Closed);
         }
         let window = match (&item, &self.attached) {
-            (Item::Event(_, Flush::Batched), Some(attached)) => attached.profile.window,
+            (Item::Event(_, Flush::Batched) | Item::Volatile(_, Flush::Batched, _), Some(attached)) => {
+                attached.profile.window
+            }
             _ => Duration::ZERO,
         };
         self.queue.push(item);

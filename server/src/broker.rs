@@ -9,6 +9,8 @@ use std::sync::Arc;
 use thiserror::Error;
 use tsugi_proto::{Close, Event};
 
+pub use tsugi_proto::session::Durability;
+
 /// Whom something is for.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -71,8 +73,8 @@ pub enum Flush {
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Command {
-    /// They get an event.
-    Push(Event, Flush),
+    /// They get an event; those of them that do not keep up perhaps not.
+    Push(Event, Flush, Durability),
     /// Their sessions are closed.
     Close(Close),
 }

@@ -1,6 +1,8 @@
 //! Events, and the ids of those that the server itself makes.
 
+use std::sync::Arc;
 pub use tsugi_proto::event::{Event, EventError, EventId, EventIdError};
+pub use tsugi_proto::session::Durability;
 
 /// A user came online: nobody before, now at least one client. The data is the user id.
 pub const USER_ONLINE: &str = "chsk/uidport-open";
@@ -42,6 +44,54 @@ pub trait IntoEvent {
     /// # Errors
     /// When making it failed.
     fn into_event(self) -> Result<Event, EventError>;
+
+    /// Whether it may be left out. By default it may not; see [`Volatile`].
+    fn durability(&self) -> Durability {
+        Durability::Kept
+    }
+}
+
+/// An event that is soon out of date, such as that somebody is typing: a client that does not keep up, or is away, goes without
+/// it. Whatever else is pushed still arrives once and in order, and no client is told of a gap. The metrics count what was left out.
+///
+/// ```
+/// use tsugi::{Event, Server, Topic, event::Volatile};
+///
+/// async fn moved(server: &Server, board: &Topic, player: u32, at: (f64, f64)) -> Result<(), tsugi::PushError> {
+///     // Of the places of one player only the newest is of interest.
+///     let moved = Event::new("board/moved", &(player, at));
+///     server.publish(board, Volatile::latest(format!("moved {player}"), moved)).await?;
+///     server.publish(board, Volatile::new(Event::bare("board/noise"))).await?;
+///     Ok(())
+/// }
+/// ```
+#[derive(Clone, Debug)]
+pub struct Volatile<E> {
+    event: E,
+    durability: Durability,
+}
+
+impl<E> Volatile<E> {
+    /// Left out where more than a little waits already.
+    pub fn new(event: E) -> Self {
+        Self { event, durability: Durability::Volatile }
+    }
+
+    /// Takes the place of an older one with the same key that still waits, whatever its id, so that at most one of them does. It is
+    /// left out only where the client is away or has no room.
+    pub fn latest(key: impl Into<Arc<str>>, event: E) -> Self {
+        Self { event, durability: Durability::Latest(key.into()) }
+    }
+}
+
+impl<E: IntoEvent> IntoEvent for Volatile<E> {
+    fn into_event(self) -> Result<Event, EventError> {
+        self.event.into_event()
+    }
+
+    fn durability(&self) -> Durability {
+        self.durability.clone()
+    }
 }
 
 impl IntoEvent for Event {

@@ -188,11 +188,12 @@ impl Server {
     }
 
     async fn send(&self, to: Target, event: impl IntoEvent + Send, flush: Flush) -> Result<Delivery, PushError> {
+        let durability = event.durability();
         let event = event.into_event()?;
         if event.id.is_reserved() {
             return Err(PushError::Reserved(event.id));
         }
-        Ok(self.0.publish(Envelope::new(to, Command::Push(event, flush))).await?)
+        Ok(self.0.publish(Envelope::new(to, Command::Push(event, flush, durability))).await?)
     }
 }
 

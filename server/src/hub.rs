@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use tsugi_proto::Event;
 use tsugi_proto::codec::EncodeError;
-use tsugi_proto::session::{EncodedEvent, Flush};
+use tsugi_proto::session::{Durability, EncodedEvent, Flush};
 
 /// Locks are spread over so many shards, so that connections do not queue for one.
 const SHARDS: usize = 16;
@@ -178,7 +178,13 @@ fn client_key(peer: &Peer) -> ClientKey {
 ///
 /// # Errors
 /// When a codec that one of the sessions uses cannot express the event; the sessions of other codecs have it then.
-pub(crate) fn deliver(kits: &[Kit], peers: &[Arc<Peer>], event: &Event, flush: Flush) -> Result<usize, EncodeError> {
+pub(crate) fn deliver(
+    kits: &[Kit],
+    peers: &[Arc<Peer>],
+    event: &Event,
+    flush: Flush,
+    durability: &Durability,
+) -> Result<usize, EncodeError> {
     let mut encoded: Vec<Option<Arc<EncodedEvent>>> = vec![None; kits.len()];
     let mut failed = None;
     let mut taken = 0;
@@ -194,7 +200,7 @@ pub(crate) fn deliver(kits: &[Kit], peers: &[Arc<Peer>], event: &Event, flush: F
             }
         }
         if let Some(event) = slot
-            && peer.push(event, flush).is_ok()
+            && peer.push(event, flush, durability)
         {
             taken += 1;
         }

@@ -31,6 +31,10 @@ pub struct Metrics {
     pub events_pushed: u64,
     /// Queues that were full. The client was dropped with 3002.
     pub queue_overflows: u64,
+    /// Volatile events that were left out, because a client did not keep up or was away.
+    pub volatile_dropped: u64,
+    /// Volatile events that a newer one with the same key took the place of.
+    pub volatile_replaced: u64,
     /// Gaps that clients were told of.
     pub gaps: u64,
     /// Messages that could not be decoded. The connection was closed.
@@ -55,6 +59,8 @@ pub(crate) struct Counters {
     pub(crate) received: Counter,
     pub(crate) pushed: Counter,
     pub(crate) overflows: Counter,
+    pub(crate) volatile_dropped: Counter,
+    pub(crate) volatile_replaced: Counter,
     pub(crate) gaps: Counter,
     pub(crate) undecodable: Counter,
     pub(crate) reserved: Counter,
@@ -87,6 +93,8 @@ impl Counters {
             events_received: self.received.get(),
             events_pushed: self.pushed.get(),
             queue_overflows: self.overflows.get(),
+            volatile_dropped: self.volatile_dropped.get(),
+            volatile_replaced: self.volatile_replaced.get(),
             gaps: self.gaps.get(),
             undecodable: self.undecodable.get(),
             reserved: self.reserved.get(),

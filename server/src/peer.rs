@@ -29,7 +29,7 @@ use std::time::Duration;
 use tokio::sync::Semaphore;
 use tsugi_proto::codec::{DecodeError, EncodeError, Older};
 use tsugi_proto::packet::Received;
-use tsugi_proto::session::{Closed, EncodedEvent, Flush, Item, SendError, SessionEvent, Transport};
+use tsugi_proto::session::{Closed, Durability, EncodedEvent, Fate, Flush, Item, SendError, SessionEvent, Transport};
 use tsugi_proto::{Close, CloseCode, EventId, Frame, Message, Value};
 
 /// The event-level view of one session.
@@ -197,12 +197,27 @@ impl Peer {
         self.cell.look(|session| session.is_closed() || (session.is_closing() && session.queued() == 0))
     }
 
-    /// Queues an event that was encoded for this peer's codec.
-    pub(crate) fn push(self: &Arc<Self>, event: &Arc<EncodedEvent>, flush: Flush) -> Result<(), SendError> {
+    /// Queues an event that was encoded for this peer's codec, or leaves a volatile one out. Whether it was taken.
+    pub(crate) fn push(self: &Arc<Self>, event: &Arc<EncodedEvent>, flush: Flush, durability: &Durability) -> bool {
         if self.gated.load(Ordering::Acquire) {
-            return Err(SendError::Closed);
+            return false;
         }
-        self.send(Item::Event(Arc::clone(event), flush))
+        match durability {
+            Durability::Kept => self.send(Item::Event(Arc::clone(event), flush)).is_ok(),
+            Durability::Volatile => self.push_volatile(event, flush, None),
+            Durability::Latest(key) => self.push_volatile(event, flush, Some(key)),
+        }
+    }
+
+    fn push_volatile(self: &Arc<Self>, event: &Arc<EncodedEvent>, flush: Flush, key: Option<&Arc<str>>) -> bool {
+        let fate = with(&self.owner(), |session, now| session.send_volatile(now, Arc::clone(event), flush, key));
+        match fate {
+            Ok(Fate::Queued) => {}
+            Ok(Fate::Replaced) => self.core.counters.volatile_replaced.add(1),
+            Ok(Fate::Dropped) => self.core.counters.volatile_dropped.add(1),
+            Err(_) => return false,
+        }
+        fate != Ok(Fate::Dropped)
     }
 
     /// Ends the session once what waits has gone out.

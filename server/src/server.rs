@@ -365,12 +365,12 @@ impl Core {
     fn receive(&self, envelope: Envelope) -> Delivery {
         let peers = self.find(&envelope.target);
         match envelope.command {
-            Command::Push(event, flush) => {
+            Command::Push(event, flush, durability) => {
                 let flush = match flush {
                     crate::broker::Flush::Window => Flush::Batched,
                     crate::broker::Flush::Now => Flush::Now,
                 };
-                let sessions = deliver(&self.kits, &peers, &event, flush).unwrap_or_else(|error| {
+                let sessions = deliver(&self.kits, &peers, &event, flush, &durability).unwrap_or_else(|error| {
                     tracing::error!(target: "tsugi", event = %event.id, %error, "an event could not be written");
                     0
                 });

@@ -8,6 +8,7 @@ use crate::text::{self, TextError};
 use crate::{App, devices, now};
 use serde::{Deserialize, Serialize};
 use std::time::Instant;
+use tsugi::event::Volatile;
 use tsugi::{
     Call, Client, Data, Event, Failure, FromCall, IntoFailure, PushError, Router, Server, State, SubscribeError,
     Target, Topic, User,
@@ -170,7 +171,10 @@ struct Typing {
 
 async fn typing(Me(me): Me, Data(room): Data<i64>, State(app): State<App>, server: Server) -> Result<(), Denied> {
     let by = app.store.ask(move |db| db.room(room).and_then(|_| db.person(me))).await?;
-    tell(&server, &topic(room), "chat/typing", &Typing { room, by }).await
+    // Of one who types only the newest sign matters, and to those alone who keep up.
+    let typing = Volatile::latest(format!("typing {room} {me}"), Event::new("chat/typing", &Typing { room, by }));
+    let _delivery = server.publish(&topic(room), typing).await?;
+    Ok(())
 }
 
 #[derive(Deserialize, Serialize)]

@@ -35,14 +35,20 @@ pub enum Item {
     Control(Frame),
     /// An event.
     Event(Arc<EncodedEvent>, Flush),
+    /// An event that a newer one with the same key may replace; see [`Session::send_volatile`](super::Session::send_volatile).
+    Volatile(Arc<EncodedEvent>, Flush, Option<Arc<str>>),
 }
 
 impl Item {
     fn len(&self) -> usize {
         match self {
             Self::Message(frame) | Self::Reply(_, frame) | Self::Control(frame) => frame.len(),
-            Self::Event(event, _) => event.frame.len(),
+            Self::Event(event, _) | Self::Volatile(event, ..) => event.frame.len(),
         }
+    }
+
+    fn is_event(&self) -> bool {
+        matches!(self, Self::Event(..) | Self::Volatile(..))
     }
 
     fn is_numbered(&self) -> bool {
@@ -99,6 +105,18 @@ impl Queue {
         items.into_iter().for_each(|item| self.push(item));
     }
 
+    /// The place and the bytes of the volatile event with this key.
+    pub(super) fn find_volatile(&self, key: &str) -> Option<(usize, usize)> {
+        let has = |item: &Item| matches!(item, Item::Volatile(_, _, Some(other)) if **other == *key);
+        let place = self.items.iter().rposition(has)?;
+        Some((place, self.items.get(place).map_or(0, Item::len)))
+    }
+
+    /// Takes out what is there.
+    pub(super) fn remove(&mut self, place: usize) {
+        self.bytes -= self.items.remove(place).as_ref().map_or(0, Item::len);
+    }
+
     /// Takes the replies out, in order.
     pub(super) fn take_replies(&mut self) -> impl Iterator<Item = (u64, Frame)> {
         let items = std::mem::take(self).items;
@@ -117,8 +135,10 @@ impl Queue {
             Item::Control(frame) => Run::Control(frame),
             Item::Message(frame) => Run::Frame(frame),
             Item::Reply(number, frame) => Run::Reply(number, frame),
-            Item::Event(first, Flush::Now) => Run::Frame(first.frame.clone()),
-            Item::Event(first, Flush::Batched) => self.gather(&first),
+            Item::Event(first, flush) | Item::Volatile(first, flush, _) => match flush {
+                Flush::Now => Run::Frame(first.frame.clone()),
+                Flush::Batched => self.gather(&first),
+            },
         };
         if self.items.is_empty() {
             self.items = VecDeque::new();
@@ -127,16 +147,16 @@ impl Queue {
     }
 
     fn gather(&mut self, first: &EncodedEvent) -> Run {
-        if !matches!(self.items.front(), Some(Item::Event(..))) {
+        if !self.items.front().is_some_and(Item::is_event) {
             return Run::Frame(first.frame.clone());
         }
         let mut bodies = vec![first.body.clone()];
         let mut bytes = first.body.len();
         while bodies.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
-            if !matches!(self.items.front(), Some(Item::Event(..))) {
+            if !self.items.front().is_some_and(Item::is_event) {
                 break;
             }
-            let Some(Item::Event(event, flush)) = self.pop() else { break };
+            let Some(Item::Event(event, flush) | Item::Volatile(event, flush, _)) = self.pop() else { break };
             bytes += event.body.len();
             bodies.push(event.body.clone());
             if flush == Flush::Now {

@@ -231,6 +231,13 @@ impl Session {
         }
     }
 
+    /// Whether so much more fits without anything being given up for it.
+    pub(super) fn has_room_for(&self, items: usize, bytes: usize) -> bool {
+        let (kept_items, kept_bytes) = self.kept.as_ref().map_or((0, 0), |kept| (kept.items(), kept.bytes()));
+        self.queue.len() + kept_items + items <= self.config.max_queue_items
+            && self.queue.bytes() + kept_bytes + bytes <= self.config.max_queue_bytes
+    }
+
     /// A session that can be resumed goes on after a gap, of which its peer is told; any other is over.
     pub(super) fn overflow(&mut self, now: Instant) {
         let close = Close::because(CloseCode::QUEUE_FULL, "queue full");

@@ -18,4 +18,5 @@ mod timelines;
 mod transit;
 mod typed;
 mod vectors;
+mod volatile_model;
 mod websocket_rules;

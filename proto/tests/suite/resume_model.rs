@@ -12,7 +12,7 @@ use tsugi_proto::session::{
 };
 use tsugi_proto::{Close, CloseCode, Frame, Session};
 
-const MAX_ITEMS: usize = 40;
+pub(crate) const MAX_ITEMS: usize = 40;
 
 #[derive(Debug)]
 struct Spaces;
@@ -24,7 +24,7 @@ impl Joiner for Spaces {
     }
 }
 
-fn config() -> Arc<Config> {
+pub(crate) fn config() -> Arc<Config> {
     Arc::new(Config {
         max_queue_items: MAX_ITEMS,
         max_queue_bytes: 1 << 20,
@@ -34,7 +34,7 @@ fn config() -> Arc<Config> {
     })
 }
 
-fn profile(capacity: Capacity) -> Arc<Profile> {
+pub(crate) fn profile(capacity: Capacity) -> Arc<Profile> {
     Arc::new(Profile {
         transport: if capacity == Capacity::Unlimited { Transport::WebSocket } else { Transport::Poll },
         capacity,

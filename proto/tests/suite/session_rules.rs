@@ -28,8 +28,11 @@ pub(crate) fn at(millis: u64) -> Instant {
 }
 
 pub(crate) fn event(text: &str, flush: Flush) -> Item {
-    let body = Bytes::copy_from_slice(text.as_bytes());
-    Item::Event(Arc::new(EncodedEvent { frame: frame(text), body }), flush)
+    Item::Event(encoded(text), flush)
+}
+
+pub(crate) fn encoded(text: &str) -> Arc<EncodedEvent> {
+    Arc::new(EncodedEvent { frame: frame(text), body: Bytes::copy_from_slice(text.as_bytes()) })
 }
 
 fn session() -> Session {

@@ -1,6 +1,6 @@
 //! The behaviour that a server relies on, whichever broker it has.
 
-use super::{Broker, Command, Delivery, Envelope, Flush, Target};
+use super::{Broker, Command, Delivery, Durability, Envelope, Flush, Target};
 use crate::identity::UserId;
 use crate::topics::Topic;
 use std::sync::Arc;
@@ -25,7 +25,7 @@ async fn next(inbox: &mut UnboundedReceiver<Envelope>) -> Envelope {
 
 fn push(target: Target, n: i64) -> Envelope {
     let id = EventId::new("test/count").expect("an id");
-    Envelope::new(target, Command::Push(Event { id, data: Some(Value::Integer(n)) }, Flush::Now))
+    Envelope::new(target, Command::Push(Event { id, data: Some(Value::Integer(n)) }, Flush::Now, Durability::Kept))
 }
 
 pub async fn reaches_every_node_once(one: &impl Broker, other: &impl Broker) {

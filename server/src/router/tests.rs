@@ -242,7 +242,7 @@ async fn the_handle_addresses_what_it_is_told() {
 
 fn flush(envelope: &Envelope) -> Flush {
     match envelope.command {
-        Command::Push(_, flush) => flush,
+        Command::Push(_, flush, _) => flush,
         Command::Close(_) => panic!("nothing was closed"),
     }
 }

@@ -15,4 +15,5 @@ mod shutdown_rules;
 mod socket_rules;
 mod sockjs_events;
 mod support;
+mod volatile_rules;
 mod websocket;

@@ -1,5 +1,7 @@
 //! A server on a real port, and clients that write bytes by hand.
 
+pub(crate) mod in_process;
+
 use std::net::SocketAddr;
 use std::time::Duration;
 use tokio::io::{AsyncBufReadExt, AsyncReadExt, AsyncWriteExt, BufReader};
