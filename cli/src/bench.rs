@@ -62,7 +62,7 @@ pub(crate) async fn run(options: Bench) -> Result<(), End> {
     let mut finish = Finish::Whole;
     let begun = Instant::now();
     if !workers.is_empty() {
-        let mut load = pin!(load(&options, workers, &tally, &stop, &progress));
+        let mut load = pin!(load(&options, workers, &stop, &progress));
         tokio::select! {
             () = &mut load => {}
             _ = &mut interrupted => {
@@ -138,13 +138,7 @@ async fn worker(options: &Bench, target: &Target, cargo: &Cargo, tally: &Arc<Tal
 }
 
 /// Runs the workers until everything that became due was answered, or is not waited for any more.
-async fn load(
-    options: &Bench,
-    workers: Vec<Worker>,
-    tally: &Arc<Tally>,
-    stop: &CancellationToken,
-    progress: &Progress,
-) {
+async fn load(options: &Bench, workers: Vec<Worker>, stop: &CancellationToken, progress: &Progress) {
     let schedule = Schedule::new(options.rate, options.duration, workers.len());
     progress.load(&schedule);
     let bells = schedule.bells();
@@ -161,7 +155,6 @@ async fn load(
     // It has nobody left to ring for.
     stop.cancel();
     let _ = pace.join();
-    tally.over(schedule.due(Instant::now()));
 }
 
 /// Times as milliseconds, for people and machines alike.

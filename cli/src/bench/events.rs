@@ -54,13 +54,20 @@ impl Worker {
                 () = tokio::time::sleep_until(patience) => break,
             }
         }
-        // What is not waited for any more; what was never sent is the difference to what was due.
+        // What is not waited for any more, and what had no room.
         let why = if stop.is_cancelled() { "interrupted" } else { "timeout" };
         self.under_way.iter().for_each(|_| self.tally.failed(why));
+        if !self.has_room() {
+            self.tally.unsent(turns.left(Instant::now()));
+        }
+    }
+
+    fn has_room(&self) -> bool {
+        self.under_way.len() < self.limits.in_flight
     }
 
     fn send_due(&mut self, turns: &mut Turns) {
-        while self.under_way.len() < self.limits.in_flight
+        while self.has_room()
             && let Some(due) = turns.take(Instant::now())
         {
             self.send(due);

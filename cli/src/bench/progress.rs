@@ -28,8 +28,9 @@ impl Progress {
 
     /// The connections are open: from now on messages become due.
     pub(super) fn load(&self, schedule: &Schedule) {
-        self.bar.set_length(schedule.total());
         self.bar.set_style(style("{bar:30} {pos} of {len} due, {msg}"));
+        self.bar.set_position(0);
+        self.bar.set_length(schedule.total());
         self.ticking.send_replace(Some(*schedule));
     }
 

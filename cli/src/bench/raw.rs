@@ -51,12 +51,17 @@ impl Worker {
             }
         };
         self.under_way.iter().for_each(|_| self.tally.failed(&why));
+        if !stop.is_cancelled() {
+            // There is no connection for those to come.
+            self.tally.unsent(turns.left(turns.end()));
+        } else if !self.has_room() {
+            self.tally.unsent(turns.left(Instant::now()));
+        }
         self.socket.close(&Close::because(CloseCode::NORMAL, "")).await;
     }
 
     fn send_due(&mut self, turns: &mut Turns) {
-        while self.under_way.len() < self.limits.in_flight
-            && self.socket.has_room()
+        while self.has_room()
             && let Some(due) = turns.take(Instant::now())
         {
             // There was room for it.
@@ -64,5 +69,8 @@ impl Worker {
             self.tally.sent();
             self.under_way.push_back((due, Instant::now()));
         }
+    }
+    fn has_room(&self) -> bool {
+        self.under_way.len() < self.limits.in_flight && self.socket.has_room()
     }
 }

@@ -80,7 +80,7 @@ struct Row {
 impl Report {
     /// `ran` is for how long there was a load.
     pub(super) fn of(options: &Bench, tally: &Tally, ran: Duration, finish: Finish) -> Self {
-        let Counts { due, sent, answered, from_due, from_sent, opening, failures, refusals, lost, .. } =
+        let Counts { sent, unsent, answered, from_due, from_sent, opening, failures, refusals, lost, .. } =
             tally.snapshot();
         let refused = refusals.values().sum();
         let connections = Connections {
@@ -100,10 +100,10 @@ impl Report {
             duration_s: ms(ran) / 1_000.0,
             connections,
             rate: Rates { wanted: options.rate, answered: (rate * 10.0).round() / 10.0 },
-            due,
+            due: sent + unsent,
             sent,
             answered,
-            unsent: due.saturating_sub(sent),
+            unsent,
             failed: failures.values().sum(),
             failures,
             latency_ms: Latencies::of(&from_due),
@@ -148,7 +148,11 @@ impl Report {
         let early = if self.interrupted { ", interrupted" } else { "" };
         writeln!(text, "due          {}, {} a second{early}", self.due, rate.wanted)?;
         if self.unsent > 0 {
-            writeln!(text, "never sent   {}: too many were unanswered; their time is in no figure below", self.unsent)?;
+            writeln!(
+                text,
+                "never sent   {}: too many were unanswered, or the connection was gone; their wait is in no figure",
+                self.unsent
+            )?;
         }
         writeln!(text, "answered     {}, {} a second over {:.1} s", self.answered, rate.answered, self.duration_s)?;
         writeln!(text, "failed       {}", self.failed)?;

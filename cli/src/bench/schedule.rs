@@ -89,6 +89,15 @@ impl Turns {
         (self.next < self.schedule.total).then(|| self.schedule.at(self.next))
     }
 
+    /// How many are left of those that are due by `now`.
+    pub(crate) fn left(&mut self, now: Instant) -> u64 {
+        let mut left = 0;
+        while self.take(now).is_some() {
+            left += 1;
+        }
+        left
+    }
+
     /// When the last of all is due.
     pub(crate) fn end(&self) -> Instant {
         self.schedule.at(self.schedule.total)

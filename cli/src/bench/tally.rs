@@ -17,9 +17,9 @@ pub(crate) struct Tally(Mutex<Counts>);
 
 #[derive(Clone, Debug)]
 pub(crate) struct Counts {
-    /// Messages that were due when it ended.
-    pub(crate) due: u64,
     pub(crate) sent: u64,
+    /// Messages that were due, and not sent to the end.
+    pub(crate) unsent: u64,
     pub(crate) answered: u64,
     /// From when a message was due, and from when it was sent, in microseconds.
     pub(crate) from_due: Histogram<u64>,
@@ -39,8 +39,8 @@ pub(crate) struct Counts {
 impl Default for Counts {
     fn default() -> Self {
         Self {
-            due: 0,
             sent: 0,
+            unsent: 0,
             answered: 0,
             from_due: histogram(),
             from_sent: histogram(),
@@ -91,8 +91,8 @@ impl Tally {
         count(&mut self.counts().failures, why);
     }
 
-    pub(crate) fn over(&self, due: u64) {
-        self.counts().due = due;
+    pub(crate) fn unsent(&self, count: u64) {
+        self.counts().unsent += count;
     }
 
     /// Why nobody could connect, if nobody could.
