@@ -70,8 +70,9 @@ impl Call {
     }
 
     /// The same as an item of the client's outbox.
-    pub(crate) fn of_item(self, item: Option<Arc<Taken>>) -> Self {
-        Self { item, ..self }
+    pub(crate) fn of_item(mut self, item: Option<Arc<Taken>>) -> Self {
+        self.item = item;
+        self
     }
 
     /// An event that the server makes. `responder` is there for a request that was no event.

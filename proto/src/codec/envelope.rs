@@ -111,12 +111,19 @@ fn received<'de, C: Format>(
     let again = tokens.clone();
     open(tokens)?;
     if let Some((id, data)) = event::<C>(tokens)? {
-        let data = data.map(|range| message.slice(range));
+        let data = data.map(|range| part(message, range));
         return Ok(Received::Event { id, data, slot: slot(tokens)? });
     }
     *tokens = again;
     let Packet { payload, slot } = packet(tokens)?;
     Ok(Received::BadEvent { payload, slot })
+}
+
+/// To share the memory of a message takes an allocation too, and counting that every holder pays for: short data is copied.
+const COPIED: usize = 512;
+
+fn part(message: &Bytes, range: std::ops::Range<usize>) -> Bytes {
+    if range.len() > COPIED { message.slice(range) } else { Bytes::copy_from_slice(&message[range]) }
 }
 
 type Data = Option<std::ops::Range<usize>>;

@@ -5,7 +5,7 @@ use crate::session::{Farewell, Idle, Owner, Parked, attend, carry, in_one_moment
 use bytes::Bytes;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
 use std::io::IoSlice;
 use std::pin::Pin;
@@ -29,6 +29,8 @@ const CLOSE_WAIT: Duration = Duration::from_secs(5);
 
 thread_local! {
     static SCRATCH: RefCell<Box<[u8]>> = RefCell::new(vec![0; SCRATCH_BYTES].into_boxed_slice());
+    /// What the last connection gathered its frames in that wrote all of them. The next takes it over.
+    static SPARE: Cell<VecDeque<Bytes>> = const { Cell::new(VecDeque::new()) };
 }
 
 /// Decides over the first message of a WebSocket that has no session yet.
@@ -166,6 +168,9 @@ impl WebSocket {
     fn gather_frames(&mut self) {
         let Stage::Open(hold) = &self.stage else { return };
         let (carrier, out) = (hold.carrier, &mut self.out);
+        if out.capacity() == 0 {
+            *out = SPARE.take();
+        }
         let mut bytes: usize = out.iter().map(Bytes::len).sum();
         if out.len() >= GATHER_FRAMES || bytes >= GATHER_BYTES {
             return;
@@ -220,19 +225,28 @@ impl WebSocket {
 
     fn poll_write(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<()>> {
         while !self.out.is_empty() {
-            let mut slices = [IoSlice::new(&[]); GATHER_FRAMES];
-            let count = self.out.len().min(GATHER_FRAMES);
-            for (slice, frame) in slices.iter_mut().zip(&self.out) {
-                *slice = IoSlice::new(frame);
-            }
-            let written = ready!(Pin::new(&mut self.io).poll_write_vectored(context, &slices[..count]))?;
+            let written = ready!(self.poll_write_once(context))?;
             if written == 0 {
                 return Poll::Ready(Err(std::io::ErrorKind::WriteZero.into()));
             }
             self.advance(written);
         }
-        self.out = VecDeque::new();
+        SPARE.set(std::mem::take(&mut self.out));
         Pin::new(&mut self.io).poll_flush(context)
+    }
+
+    fn poll_write_once(&mut self, context: &mut Context<'_>) -> Poll<std::io::Result<usize>> {
+        let io = Pin::new(&mut self.io);
+        // A broadcast is one frame to each, which needs no list of frames.
+        if let (1, Some(frame)) = (self.out.len(), self.out.front()) {
+            return io.poll_write(context, frame);
+        }
+        let mut slices = [IoSlice::new(&[]); GATHER_FRAMES];
+        let count = self.out.len().min(GATHER_FRAMES);
+        for (slice, frame) in slices.iter_mut().zip(&self.out) {
+            *slice = IoSlice::new(frame);
+        }
+        io.poll_write_vectored(context, &slices[..count])
     }
 
     fn advance(&mut self, mut written: usize) {
