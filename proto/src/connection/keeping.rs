@@ -12,7 +12,7 @@ use std::time::Duration;
 impl Connection {
     /// Goes on with an outbox that was kept, of this name and this user (`None`: an anonymous one), instead of the one there is,
     /// in which nothing may be under way. When a server names another user, what was put back is not said to it: it fails with
-    /// [`RequestError::OtherUser`]. Then [`Connection::restore`] and [`Connection::continue_after`].
+    /// [`RequestError::OtherUser`](super::RequestError::OtherUser). Then [`Connection::restore`] and [`Connection::continue_after`].
     pub fn begin_outbox(&mut self, name: [u8; 16], user: Option<Value>) {
         self.outbox = Outbox::new(name);
         self.owner = Some(user);
