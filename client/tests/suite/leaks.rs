@@ -5,7 +5,7 @@ use std::time::Duration;
 use tsugi_client::Paths;
 
 /// Sockets that this process has open, those of other tests among them.
-fn sockets() -> usize {
+pub(crate) fn sockets() -> usize {
     let links = std::fs::read_dir("/proc/self/fd").into_iter().flatten();
     let targets = links.filter_map(|link| std::fs::read_link(link.ok()?.path()).ok());
     targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()

@@ -1,6 +1,7 @@
 //! The client against real servers, on real sockets.
 #![allow(missing_docs, clippy::unwrap_used)]
 
+mod churn;
 mod delivery;
 mod hostile;
 mod leaks;

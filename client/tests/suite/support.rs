@@ -58,8 +58,12 @@ impl Gate {
     }
 
     pub(crate) async fn serve(&self, server: &Server) -> String {
+        url(serve(self.app(server)).await)
+    }
+
+    pub(crate) fn app(&self, server: &Server) -> axum::Router {
         let gate = self.clone();
-        let app = axum::Router::new().route_service("/chsk", server.service()).layer(axum::middleware::from_fn(
+        axum::Router::new().route_service("/chsk", server.service()).layer(axum::middleware::from_fn(
             move |request: axum::extract::Request, next: axum::middleware::Next| {
                 let shut = gate.0.load(Ordering::SeqCst) && request.headers().contains_key("upgrade");
                 async move {
@@ -72,8 +76,7 @@ impl Gate {
                     next.run(request).await
                 }
             },
-        ));
-        url(serve(app).await)
+        ))
     }
 }
 
