@@ -5,6 +5,7 @@
 mod bad_input;
 mod beyond;
 mod binary;
+mod client;
 mod codecs;
 mod older;
 mod rows;
