@@ -113,8 +113,8 @@ struct Inner {
     waker: Option<Waker>,
     /// Whether that task is at work. It looks once more before it sleeps, so that nothing needs to wake it.
     awake: bool,
-    /// When the wheel will look at this session.
-    scheduled: Option<Instant>,
+    /// When the wheel will look at this session, if ever.
+    scheduled: Instant,
     /// Bodies of messages that wait until the inbox has room. Owns nothing while nobody waits.
     posters: Option<Box<Posters>>,
 }
@@ -129,7 +129,7 @@ impl Cell {
             clock,
             wheel,
             place: None,
-            inner: Mutex::new(Inner { session, waker: None, awake: false, scheduled: None, posters: None }),
+            inner: Mutex::new(Inner { session, waker: None, awake: false, scheduled: Instant::NEVER, posters: None }),
         }
     }
 
@@ -298,9 +298,9 @@ fn settle(cell: &Cell, owner: impl FnOnce() -> Arc<dyn Owner>, mut inner: parkin
     let owner = owner();
     if needs_wheel(&inner.session)
         && let Some(at) = inner.session.poll_timeout()
-        && inner.scheduled.is_none_or(|scheduled| at < scheduled)
+        && at < inner.scheduled
     {
-        inner.scheduled = Some(at);
+        inner.scheduled = at;
         cell.wheel.schedule(cell.clock.when(at), Arc::downgrade(&owner));
     }
     let mut events = Vec::new();
@@ -405,7 +405,7 @@ impl Wheel {
             let due = heap.entries.pop();
             drop(heap);
             if let Some(owner) = due.and_then(|Reverse(entry)| entry.1.upgrade()) {
-                owner.cell().inner.lock().scheduled = None;
+                owner.cell().inner.lock().scheduled = Instant::NEVER;
                 with(&owner, |session, now| {
                     if needs_wheel(session) {
                         session.handle_timeout(now);

@@ -81,7 +81,6 @@ pub(crate) struct WebSocket {
     settings: Settings,
     /// The session's next timer, or the deadline of a stage that has no session.
     sleep: Pin<Box<Sleep>>,
-    sleeps_until: Option<tokio::time::Instant>,
     deadline: Option<tokio::time::Instant>,
     /// Bytes may wait on the connection, because the session's inbox was full when it was this task's turn.
     left_unread: bool,
@@ -105,18 +104,7 @@ impl WebSocket {
         };
         let decoder = Decoder::new(Role::Server, settings.max_message);
         let sleep = Box::pin(tokio::time::sleep(Duration::ZERO));
-        Self {
-            io: TokioIo::new(io),
-            decoder,
-            stage,
-            out,
-            settings,
-            sleep,
-            sleeps_until: None,
-            deadline,
-            left_unread: false,
-            place: held,
-        }
+        Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false, place: held }
     }
 
     /// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
@@ -430,11 +418,10 @@ impl WebSocket {
         };
         let Some(until) = until else { return Poll::Pending };
         // Most wakes are no timer's and change none: then the sleep goes on as it is, and still knows this task.
-        let sleeps = self.sleeps_until == Some(until) && until > now() && !self.sleep.is_elapsed();
+        let sleeps = self.sleep.deadline() == until && until > now() && !self.sleep.is_elapsed();
         if sleeps {
             return Poll::Pending;
         }
-        self.sleeps_until = Some(until);
         self.sleep.as_mut().reset(until);
         ready!(self.sleep.as_mut().poll(context));
         if self.deadline.is_some_and(|deadline| deadline <= now()) {
