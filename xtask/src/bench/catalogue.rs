@@ -310,7 +310,8 @@ pub(crate) const SERVERS: [Server; 16] = [
 /// What the command's help says after its options.
 pub(crate) fn help() -> String {
     let mut text =
-        "The server runs on core 0, the load on core 1, everything on loopback. Whole runs take about an hour; \
+        "The server runs on core 0, the load on core 1, everything on loopback. Whole runs take about an hour, \
+                    or what --minutes says; \
                     the machine should do nothing else.\n\nJobs:\n"
             .to_owned();
     for job in &JOBS {

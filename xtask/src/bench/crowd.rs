@@ -69,8 +69,10 @@ struct Seen {
     alone: Vec<f64>,
     /// Seconds until the last client of all servers had heard it, when all broadcast at once.
     together: Vec<f64>,
-    idle_servers: f64,
-    idle_loads: f64,
+    /// Cores that servers and loads use while nothing happens but keep-alive, or why nobody knows.
+    idle: Option<Outcome<(f64, f64)>>,
+    /// Why not everybody heard every broadcast.
+    broken: Option<String>,
 }
 
 pub(crate) fn run(options: &Options) -> Outcome {
@@ -93,7 +95,7 @@ pub(crate) fn run(options: &Options) -> Outcome {
     let out = root().join(&options.out);
     std::fs::write(&out, &page).map_err(|error| format!("{}: {error}", out.display()))?;
     println!("{page}\nwritten to {}", out.display());
-    Ok(())
+    seen.broken.map_or(Ok(()), Err)
 }
 
 fn see(options: &Options, server: &Server, each: u32) -> Outcome<Seen> {
@@ -127,13 +129,12 @@ fn see(options: &Options, server: &Server, each: u32) -> Outcome<Seen> {
     }
     seen.connecting = begun.elapsed();
     seen.full = held(&parts)?;
-    eprintln!("idle for {} s", IDLE.as_secs());
-    let (servers, loads) = cpu(&parts)?;
-    std::thread::sleep(IDLE);
-    let (servers_after, loads_after) = cpu(&parts)?;
-    let share = |nanoseconds: f64| nanoseconds / 1e9 / IDLE.as_secs_f64();
-    (seen.idle_servers, seen.idle_loads) = (share(servers_after - servers), share(loads_after - loads));
-    broadcast(options, &mut parts, &mut seen)?;
+    // What is held is worth knowing even if not everybody hears.
+    seen.broken = broadcast(options, &mut parts, &mut seen).err();
+    if seen.broken.is_none() {
+        eprintln!("idle for {} s", IDLE.as_secs());
+        seen.idle = Some(idle(&parts));
+    }
     Ok(seen)
 }
 
@@ -158,6 +159,15 @@ fn connect(
     let mut load = Talker::start(&pinned(LOAD_CORE, &line))?;
     let said = load.line().map_err(|_| "not all could connect; the reason is above".to_owned())?;
     if said == format!("{{\"held\":{count}}}") { Ok(load) } else { Err(format!("the load says {said}")) }
+}
+
+/// A load that loses a connection ends, and its CPU time with it.
+fn idle(parts: &[Part]) -> Outcome<(f64, f64)> {
+    let (servers, loads) = cpu(parts)?;
+    std::thread::sleep(IDLE);
+    let (servers_after, loads_after) = cpu(parts)?;
+    let cores = |nanoseconds: f64| nanoseconds / 1e9 / IDLE.as_secs_f64();
+    Ok((cores(servers_after - servers), cores(loads_after - loads)))
 }
 
 fn broadcast(options: &Options, parts: &mut [Part], seen: &mut Seen) -> Outcome {
@@ -279,12 +289,20 @@ fn page(options: &Options, server: &Server, seen: &Seen) -> String {
         1e3 * middle(&seen.alone)
     );
     let _ = writeln!(page, "| from all servers at once to all | {:.0} ms |", 1e3 * middle(&seen.together));
-    let _ = writeln!(
-        page,
-        "| CPU of all servers with all idle, keep-alive on | {:.1} % of a core |\n| of all loads | {:.1} % of a core |",
-        100.0 * seen.idle_servers,
-        100.0 * seen.idle_loads
-    );
+    let _ = match &seen.idle {
+        Some(Ok((servers, loads))) => writeln!(
+            page,
+            "| CPU of all servers with all idle, keep-alive on | {:.1} % of a core |\n| of all loads | {:.1} % of a core |",
+            100.0 * servers,
+            100.0 * loads
+        ),
+        Some(Err(error)) => writeln!(page, "| CPU with all idle | not measured: a connection was lost ({error}) |"),
+        None => Ok(()),
+    };
+    if let Some(broken) = &seen.broken {
+        let _ = writeln!(page, "\n**Not every broadcast came to everybody**: {broken}");
+        return page;
+    }
     let _ = writeln!(
         page,
         "\nEach of {} broadcasts ({} from each server alone, and {} from all at once) came to each client once.",
