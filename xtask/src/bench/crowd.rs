@@ -215,7 +215,7 @@ fn of_program(load: &Talker, figure: impl Fn(u32) -> Outcome<f64>) -> Outcome<f6
     let path = format!("/proc/{0}/task/{0}/children", load.id());
     let children = std::fs::read_to_string(&path).map_err(|error| format!("{path}: {error}"))?;
     let child = children.split_whitespace().next().and_then(|child| child.parse().ok());
-    figure(child.unwrap_or(load.id()))
+    figure(child.ok_or("a load has ended")?)
 }
 
 fn status(pid: u32, field: &str) -> Outcome<f64> {
