@@ -23,7 +23,7 @@ async function startSite() {
   const server = http.createServer(async (request, response) => {
     const { pathname } = new URL(request.url, "http://site");
     if (pathname.startsWith("/chsk") || pathname === "/conns") return forward(site, request, response);
-    const text = pathname.endsWith("/") ? shell(pathname) : await readFile(path.join(pages, pathname)).catch(() => null);
+    const text = pathname.endsWith("/") ? shell() : await readFile(path.join(pages, pathname)).catch(() => null);
     response.writeHead(text === null ? 404 : 200, { "content-type": TYPES[path.extname(pathname)] ?? "text/html" });
     response.end(text ?? "");
   });
@@ -49,12 +49,13 @@ async function startSite() {
   return site;
 }
 
-/** The page of what is built in this folder. */
-function shell(pathname) {
-  const name = pathname.replaceAll("/", "");
+/** The page of what is built in a folder. */
+function shell() {
   return `<!doctype html><link rel="icon" href="data:,"><script type="module">
-    import * as module from "./${name.replaceAll("-", "_")}.js";
-    module.default().then(() => Object.assign(window, { module, ready: true }));
+    import * as module from "./page.js";
+    Error.stackTraceLimit = 60;
+    const done = () => Object.assign(window, { module, ready: true });
+    module.default().then(done, (error) => { window.failed = error.stack; });
   </script>`;
 }
 
@@ -122,6 +123,15 @@ for (const codec of ["json", "edn"])
       assert.equal(await page.evaluate(() => player.ready()), `${transport} New`);
       await talks(page);
     });
+
+// A test that fails ends its module: the stack says which. The sessions, connections, codecs and frames of the protocol.
+for (const suite of (process.env.TSUGI_SUITES ?? "").split(",").filter(Boolean))
+  test(`the tests of ${suite} pass in a page`, async () => {
+    const page = await (await browser.newContext()).newPage();
+    await page.goto(`${site.url}/${suite}/`);
+    const ended = await page.waitForFunction(() => window.failed ?? window.ready, undefined, { timeout: 300_000, polling: 100 });
+    assert.equal(await ended.jsonValue(), true);
+  });
 
 test("the example prints in a page what it prints in a terminal", async () => {
   const page = await (await browser.newContext()).newPage();

@@ -193,9 +193,12 @@ fn wasm() -> Outcome<String> {
         capture(clippy)?;
     }
     capture(command("", "cargo build --package interop --bins"))?;
+    let suites = toolchain.tests("tsugi-proto", "--test suite")?.join(",");
     toolchain.page("wasm-client", Names::Keep)?;
     print!("{}", crate::wasm::size(&toolchain)?);
-    capture(command("conformance/browser", "npm run --silent wasm"))
+    let mut tests = command("conformance/browser", "npm run --silent wasm");
+    tests.env("TSUGI_SUITES", suites);
+    capture(tests)
 }
 
 /// The real SockJS client, in Node and in Chromium, on every transport it has.

@@ -66,7 +66,7 @@ impl Toolchain {
 
     /// A call of cargo that compiles for browsers.
     pub(crate) fn cargo(&self, arguments: &str) -> Command {
-        let mut cargo = command("", &format!("cargo {arguments} --target {TARGET} --profile wasm"));
+        let mut cargo = command("", &format!("cargo {arguments} --target {TARGET}"));
         if let Self::Debian(folder) = self {
             with_debian(&mut cargo, folder);
             // Another compiler's files, which would otherwise replace each other at every turn.
@@ -80,19 +80,42 @@ impl Toolchain {
         root().join(if matches!(self, Self::Debian(_)) { "target/wasm-debian" } else { "target" })
     }
 
-    /// Builds a package for a page: `target/pages/NAME/NAME.js` with its module.
+    /// Builds a package for a page, which is then at `target/pages/NAME/page.js`.
     pub(crate) fn page(&self, package: &str, names: Names) -> Outcome<PathBuf> {
-        capture(self.cargo(&format!("build --package {package}")))?;
-        capture(command("", "cargo build --quiet --package xtask-bindgen"))?;
+        capture(self.cargo(&format!("build --profile wasm --package {package}")))?;
         let built = self.target().join(TARGET).join("wasm");
         // A program keeps its dash, a library does not.
         let files = [package.to_owned(), package.replace('-', "_")].map(|name| built.join(format!("{name}.wasm")));
-        let module = files.iter().find(|name| name.is_file()).ok_or("cargo built no module")?;
-        let folder = root().join("target/pages").join(package);
-        let mut bindgen = command("", "target/debug/xtask-bindgen");
-        capture_quietly(bindgen.arg(module).arg(&folder).arg(if names == Names::Keep { "keep" } else { "drop" }))?;
-        Ok(folder)
+        let module = files.iter().find(|file| file.is_file()).ok_or("cargo built no module")?;
+        bind(module, package, names)
     }
+
+    /// Builds a package's tests for pages, which are then at `target/pages/NAME-NUMBER/page.js`. Returns those names.
+    pub(crate) fn tests(&self, package: &str, which: &str) -> Outcome<Vec<String>> {
+        let mut cargo = self.cargo(&format!("test --package {package} {which} --no-run --message-format json"));
+        let output = cargo.stderr(Stdio::inherit()).output().map_err(|error| error.to_string())?;
+        if !output.status.success() {
+            return Err(format!("the tests of {package} do not compile for browsers"));
+        }
+        let text = String::from_utf8_lossy(&output.stdout);
+        let lines = text.lines().filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
+        let modules = lines.filter_map(|line| line["executable"].as_str().map(PathBuf::from));
+        let bound = modules.enumerate().map(|(number, module)| {
+            let name = format!("{package}-{number}");
+            bind(&module, &name, Names::Keep).map(|_| name)
+        });
+        bound.collect()
+    }
+}
+
+/// Makes a page's folder of a module.
+fn bind(module: &Path, name: &str, names: Names) -> Outcome<PathBuf> {
+    capture(command("", "cargo build --quiet --package xtask-bindgen"))?;
+    let folder = root().join("target/pages").join(name);
+    let _ = std::fs::remove_dir_all(&folder);
+    let mut bindgen = command("", "target/debug/xtask-bindgen");
+    capture_quietly(bindgen.arg(module).arg(&folder).arg(if names == Names::Keep { "keep" } else { "drop" }))?;
+    Ok(folder)
 }
 
 fn capture_quietly(command: &mut Command) -> Outcome {
@@ -178,8 +201,8 @@ fn with_debian(cargo: &mut Command, folder: &Path) {
 /// What a browser fetches for a minimal client, that of `examples/everywhere`.
 pub(crate) fn size(toolchain: &Toolchain) -> Outcome<String> {
     let folder = toolchain.page("everywhere", Names::Drop)?;
-    let module = folder.join("everywhere_bg.wasm");
-    let script = std::fs::read(folder.join("everywhere.js")).map_err(|error| error.to_string())?;
+    let module = folder.join("page_bg.wasm");
+    let script = std::fs::read(folder.join("page.js")).map_err(|error| error.to_string())?;
     let mut text = line("a minimal client in wasm", &read(&module)?)?;
     if exists("wasm-opt") {
         let small = folder.join("small.wasm");

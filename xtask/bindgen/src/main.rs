@@ -1,4 +1,4 @@
-//! `xtask-bindgen FILE.wasm FOLDER keep|drop`: makes the module and its JavaScript for a page, and keeps or drops the names of its
+//! `xtask-bindgen FILE.wasm FOLDER keep|drop`: makes `page_bg.wasm` and `page.js` for a page, and keeps or drops the names of its
 //! functions, which only who looks for a mistake reads. `cargo xtask wasm` calls it.
 
 use std::process::ExitCode;
@@ -11,7 +11,12 @@ fn main() -> ExitCode {
         return ExitCode::FAILURE;
     };
     let mut bindgen = Bindgen::new();
-    bindgen.input_path(input).remove_name_section(names == "drop").typescript(false).omit_default_module_path(false);
+    bindgen
+        .input_path(input)
+        .out_name("page")
+        .remove_name_section(names == "drop")
+        .typescript(false)
+        .omit_default_module_path(false);
     let made = bindgen.web(true).and_then(|bindgen| bindgen.generate(folder));
     match made {
         Ok(()) => ExitCode::SUCCESS,
