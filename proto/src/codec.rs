@@ -8,6 +8,8 @@ pub mod edn;
 mod envelope;
 #[cfg(feature = "gzip")]
 pub mod gzip;
+#[cfg(any(feature = "edn", feature = "json"))]
+mod integer;
 #[cfg(feature = "json")]
 pub mod json;
 #[cfg(any(feature = "json", feature = "transit"))]

@@ -77,25 +77,6 @@ pub(super) fn is_ratio(text: &str) -> bool {
     matches!(number(text), Ok(Token::Ratio(_)))
 }
 
-/// An integer in decimal digits. Slots and most data hold some, and the formatter takes ten times as long.
-pub(super) fn integer(value: i64, out: &mut String) {
-    let mut digits = [b'0'; 20];
-    let mut at = digits.len();
-    let mut rest = value.unsigned_abs();
-    loop {
-        at -= 1;
-        digits[at] += (rest % 10) as u8;
-        rest /= 10;
-        if rest == 0 {
-            break;
-        }
-    }
-    if value < 0 {
-        out.push('-');
-    }
-    out.extend(digits[at..].iter().map(|digit| char::from(*digit)));
-}
-
 /// A finite number as `Double.toString` of Java 19 and later: shortest digits, a point always, an exponent from 10^7 and below 10^-3.
 #[cfg(any(feature = "edn", feature = "transit"))]
 pub(super) fn float(value: f64, out: &mut String) {
@@ -132,16 +113,4 @@ fn significant(text: &str) -> Option<(bool, String, i64)> {
     let kept = kept.trim_start_matches('0');
     // Zero has no power of ten.
     Some((negative, kept.to_owned(), if kept.is_empty() { 0 } else { last }))
-}
-
-#[cfg(test)]
-mod tests {
-    #[test]
-    fn integers_are_written_as_the_formatter_writes_them() {
-        for value in [0, 1, -1, 9, 10, -10, 99, 1_234_567_890, i64::MAX, i64::MIN] {
-            let mut out = String::new();
-            super::integer(value, &mut out);
-            assert_eq!(out, value.to_string());
-        }
-    }
 }

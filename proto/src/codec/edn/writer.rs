@@ -2,7 +2,7 @@
 
 use super::atom;
 use crate::codec::scan::quote_backslash_or_control;
-use crate::codec::{EncodeError, number};
+use crate::codec::{EncodeError, integer, number};
 use crate::value::{Value, base64, instant, ser};
 use std::fmt::Write as _;
 
@@ -15,7 +15,7 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
     match value {
         Value::Nil => out.push_str("nil"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(value) => number::integer(*value, out),
+        Value::Integer(value) => integer::write(*value, out),
         Value::BigInteger(text) => checked(number::is_integer(text), "", text, "N", out)?,
         Value::Float(value) => float(*value, out),
         Value::Decimal(text) => checked(number::is_decimal(text), "", text, "M", out)?,

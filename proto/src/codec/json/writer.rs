@@ -1,8 +1,8 @@
 //! Values to text.
 
 use crate::codec::EncodeError;
+use crate::codec::integer;
 use crate::codec::json_text::{SAFE, write_string as string};
-use crate::codec::number;
 use crate::value::{Value, base64, instant, ser};
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -18,8 +18,8 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
     match value {
         Value::Nil => out.push_str("null"),
         Value::Boolean(value) => out.push_str(if *value { "true" } else { "false" }),
-        Value::Integer(value) if value.unsigned_abs() <= SAFE => number::integer(*value, out),
-        Value::BigInteger(text) if is_safe(text) => number::integer(text.parse().unwrap_or_default(), out),
+        Value::Integer(value) if value.unsigned_abs() <= SAFE => integer::write(*value, out),
+        Value::BigInteger(text) if is_safe(text) => integer::write(text.parse().unwrap_or_default(), out),
         Value::Float(value) => float(*value, out)?,
         Value::List(elements) | Value::Vector(elements) | Value::Set(elements) => array(elements, depth, out)?,
         Value::Map(entries) => object(entries, depth, out)?,
