@@ -24,8 +24,9 @@ impl Session {
                 }
             }
         }
-        // While the carrier cannot write, what waits tells the peer as much; heartbeats must not heap up behind it.
-        if !self.due || self.queue.is_empty() {
+        // One that waits already, since the carrier cannot write, is enough: heartbeats must not heap up. What else waits is no
+        // heartbeat: a peer that was not asked does not answer.
+        if !self.queue.has_control() {
             self.queue.extend(heartbeat.frames.iter().cloned().map(Item::Control));
             self.due = true;
         }

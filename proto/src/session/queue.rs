@@ -96,6 +96,11 @@ impl Queue {
         self.items.iter().filter(|item| item.is_numbered()).count() as u64
     }
 
+    /// Whether a word of the protocol waits.
+    pub(super) fn has_control(&self) -> bool {
+        self.items.iter().any(|item| matches!(item, Item::Control(_)))
+    }
+
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.len();
         self.items.push_back(item);

@@ -212,6 +212,30 @@ fn a_silent_peer_is_pinged_and_then_loses_its_carrier_but_not_its_session() {
 }
 
 #[test]
+fn a_silent_peer_is_pinged_even_while_something_waits_for_it() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    session.send(at(470), event("a", Flush::Batched)).unwrap();
+    // The window of the event closes when the ping falls due.
+    session.handle_timeout(at(500));
+    assert_eq!(drain(&mut session, at(500), carrier), ["a", "ping"]);
+    session.handle_heard(carrier);
+    session.handle_timeout(at(1_000));
+    assert_eq!(session.carrier(), Some(carrier));
+}
+
+#[test]
+fn pings_do_not_heap_up_for_a_carrier_that_takes_nothing() {
+    let mut session = session();
+    let carrier = session.attach(at(0), websocket(), None);
+    for period in 1..=4 {
+        session.handle_timeout(at(500 * period));
+        session.handle_heard(carrier);
+    }
+    assert_eq!(drain(&mut session, at(2_000), carrier), ["ping"]);
+}
+
+#[test]
 fn a_new_carrier_fences_the_old_one_even_if_it_still_looks_open() {
     let mut session = session();
     let old = session.attach(at(0), websocket(), None);
