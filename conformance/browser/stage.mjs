@@ -3,6 +3,7 @@ import { spawn } from "node:child_process";
 import { mkdir, mkdtemp, rm } from "node:fs/promises";
 import os from "node:os";
 import path from "node:path";
+import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 
@@ -58,6 +59,20 @@ export async function startChat() {
       await rm(folder, { recursive: true, force: true });
     },
   };
+}
+
+/** The chat in a terminal, without a terminal: lines in, lines out. `heard` is what it printed. */
+export function startTerminal(url, name, ...options) {
+  const stdio = ["pipe", "pipe", "inherit"];
+  const child = spawn(path.join(programs, "chat-cli"), [url, "--name", name, ...options], { stdio });
+  const heard = [];
+  createInterface({ input: child.stdout }).on("line", (line) => heard.push(line));
+  const ended = new Promise((resolve) => child.once("exit", resolve));
+  const leave = () => {
+    child.stdin.end();
+    return ended;
+  };
+  return { heard, say: (text) => child.stdin.write(`${text}\n`), leave };
 }
 
 export function startBrowser() {
