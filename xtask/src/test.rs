@@ -173,7 +173,10 @@ fn javascript_is_fresh() -> Outcome<String> {
 /// Pages in a real browser, and the TypeScript client against the real server.
 fn browser() -> Outcome<String> {
     chromium()?;
-    capture(command("", "cargo build --package chat --package chat-cli --package sockjs-chat --package interop --bins"))?;
+    capture(command(
+        "",
+        "cargo build --package chat --package chat-cli --package sockjs-chat --package interop --bins",
+    ))?;
     let mut output = against_the_server()?;
     output.push_str(&capture(command("conformance/browser", "npm run --silent test"))?);
     Ok(output)
