@@ -256,9 +256,9 @@ impl ServerEnd {
         let close = Close::because(CloseCode::RESTART, "restart");
         let mut slots = (1..).map(|turn| Value::Integer(turn * 500));
         for ((who, path), socket) in std::mem::take(&mut self.sockets) {
-            // Before hello a client expects nothing else than its handshake.
-            let carries = matches!(socket, Socket::Carries(..));
-            let retry = slots.next().filter(|_| carries).and_then(|slot| self.packet("chsk/retry", slot));
+            // Before its welcome a client expects nothing else, and one that reads nothing may not have got that.
+            let is_welcome = matches!(socket, Socket::Carries(..)) && !self.deaf.contains(&who);
+            let retry = slots.next().filter(|_| is_welcome).and_then(|slot| self.packet("chsk/retry", slot));
             self.out.extend(retry.map(|retry| (who, Flight::Down(path, retry))));
             self.out.push((who, Flight::Ended(path, Some(close.clone()))));
         }
