@@ -2,9 +2,9 @@
 
 /**
  * A client that sends numbers from 1 under the name `who`, and takes note of those that the server pushes to its user.
- * What it has sent is in `memory`, which may outlive it.
+ * What it has sent is in `memory`, which may outlive it; so many of a hundred want a reply.
  */
-export function startCounting(connect, url, options, who, random, memory = { last: 0 }) {
+export function startCounting(connect, url, options, who, random, memory = { last: 0, requests: 50 }) {
   const client = connect(url, { requestTimeoutMs: 240_000, ...options });
   const seen = [];
   const problems = [];
@@ -23,7 +23,7 @@ export function startCounting(connect, url, options, who, random, memory = { las
     const number = memory.last;
     const slowMs = random() < 0.1 ? Math.floor(random() * 60) : 0;
     const data = [who, number, slowMs];
-    if (random() < 0.5) {
+    if (100 * random() < memory.requests) {
       client.request("count/note", data).then(
         (reply) => reply === number || problems.push(`request ${number} was answered with ${JSON.stringify(reply)}`),
         (error) => problems.push(`request ${number} failed: ${error}`),

@@ -267,6 +267,8 @@ async function startInPage({ url, options, who, seed, soon }) {
   );
   const random = seeded(seed);
   const memory = {
+    // The page that asked may be gone when its reply comes, and then no other one gets it.
+    requests: 0,
     get last() {
       return Number(sessionStorage.getItem("last"));
     },
@@ -274,7 +276,7 @@ async function startInPage({ url, options, who, seed, soon }) {
       sessionStorage.setItem("last", number);
     },
   };
-  const outbox = persistent({ user: options.params.uid, keep: () => true });
+  const outbox = persistent({ user: options.params.uid });
   const timing = { random: () => soon * random() };
   const counting = startCounting(connect, url, { ...options, ...timing, outbox }, who, random, memory);
   globalThis.counting = counting;
