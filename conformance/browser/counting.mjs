@@ -50,6 +50,7 @@ export function startCounting(connect, url, options, who, random, memory = { las
       return { last: memory.last, underWay: client.outbox.length, got: seen.at(-1) ?? 0, status, transport };
     },
     underWay: () => client.outbox.map(({ data }) => data),
+    problems,
     everything: () => ({ last: memory.last, seen, problems, states }),
   };
 }

@@ -8,6 +8,8 @@ import { seeded } from "./seeded.mjs";
 /** Nothing at all happened for so long: then nothing will. Far longer than any wait of a client. */
 const STUCK_MS = 60_000;
 const PATH = "/chsk-cuts";
+/** As the server counts the reasons why a client may miss something. */
+const GAPS = ["overflow", "expired", "restarted", "desync"];
 
 /** Options of clients under test: quick to try again, and quick to give up who does not answer. */
 export const HASTY = { handshakeTimeoutMs: 400 };
@@ -124,8 +126,7 @@ async function judge(control, who, { clientId, reloads = 0 }, { last, seen }, pu
   const noted = await control.request("count/noted", who);
   const told = await control.request("count/noted", `gaps of ${clientId}`);
   problems.push(...differences("the server handled", noted, 1, last), ...differences("the client got", seen, first, pushed));
-  // A page that went away may have taken the word of its gap with it.
-  if (told.length > 0 && reloads === 0) problems.push(`the server's application was told of ${told.length} gaps`);
+  for (const reason of told) problems.push(`the server's application was told of a gap: ${GAPS[reason]}`);
   return problems;
 }
 
@@ -268,8 +269,7 @@ async function startInPage({ url, options, who, seed, soon }) {
   );
   const random = seeded(seed);
   const memory = {
-    // The page that asked may be gone when its reply comes, and then no other one gets it.
-    requests: 0,
+    requests: 30,
     get last() {
       return Number(sessionStorage.getItem("last"));
     },
@@ -277,7 +277,19 @@ async function startInPage({ url, options, who, seed, soon }) {
       sessionStorage.setItem("last", number);
     },
   };
-  const outbox = persistent({ user: options.params.uid });
+  const wrong = (problem) => globalThis.counting.problems.push(problem);
+  const outbox = persistent({
+    user: options.params.uid,
+    keep: () => true,
+    // A request that the page before sent is answered here, unless that page got the reply and had no time to write it down.
+    onRestored: (deliveries) => {
+      for (const { id, data, settled } of deliveries)
+        settled.then(({ state, reply, error }) => {
+          const isRight = state === "handled" ? [undefined, data[1]].includes(reply) : error.code === "reply-lost";
+          if (!isRight) wrong(`${id} ${data[1]} of the page before is ${state}: ${reply} ${error}`);
+        });
+    },
+  });
   const timing = { random: () => soon * random() };
   const counting = startCounting(connect, url, { ...options, ...timing, outbox }, who, random, memory);
   globalThis.counting = counting;

@@ -12,6 +12,9 @@ use tsugi::{
 /// How long most endpoints hold a poll.
 pub(crate) const POLL_TIMEOUT: Duration = Duration::from_secs(2);
 
+/// Why a client may miss something; a tally holds numbers, and these are counted from 0.
+const GAPS: [&str; 4] = ["overflow", "expired", "restarted", "desync"];
+
 /// Every event endpoint with its path.
 pub(crate) fn endpoints(log: &Log, poll_timeout: Duration) -> Result<Vec<(&'static str, Server)>, ConfigError> {
     let times = || Times::default().poll_timeout(poll_timeout);
@@ -123,8 +126,10 @@ fn router() -> Router<Endpoint> {
                 note(server.push(&UserId::from(user.as_str()), Event::new("count/n", &n)).await);
             }
         })
-        .on(event::GAP, async |State(tally): State<Tally>, client: Client| {
-            tally.note(format!("gaps of {}", client.id.as_str()), 1);
+        .on(event::GAP, async |State(tally): State<Tally>, client: Client, Raw(gap): Raw| {
+            let why = gap.get("why").and_then(Value::as_text).unwrap_or_default();
+            let reason = GAPS.iter().position(|known| *known == why).and_then(|index| i64::try_from(index).ok());
+            tally.note(format!("gaps of {}", client.id.as_str()), reason.unwrap_or(-1));
         })
         .on(event::USER_ONLINE, ignore)
         .on(event::USER_OFFLINE, ignore)

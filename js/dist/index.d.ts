@@ -1,5 +1,5 @@
 import { a as Slot, i as Outgoing, n as Incoming, r as Message, t as Codec } from "./codec-CsQyxNPL.js";
-import { C as Reason, E as Waiting, S as Open, T as Verdict, _ as SendError, a as Fetch, b as Connecting, c as ReplyOf, d as Transport, f as WebSocketConstructor, g as RequestErrorCode, h as RequestError, i as Exchange, l as RequestOptions, m as ConnectError, n as DataOf, o as Options, p as WebSocketLike, r as Delivery, s as OutboxKind, t as Client, u as SendOptions, v as SendErrorCode, w as State, x as Gap, y as Closed } from "./types-BzJNZthD.js";
+import { C as Reason, E as Waiting, S as Open, T as Verdict, _ as SendError, a as Fetch, b as Connecting, c as ReplyOf, d as Transport, f as WebSocketConstructor, g as RequestErrorCode, h as RequestError, i as Exchange, l as RequestOptions, m as ConnectError, n as DataOf, o as Options, p as WebSocketLike, r as Delivery, s as OutboxKind, t as Client, u as SendOptions, v as SendErrorCode, w as State, x as Gap, y as Closed } from "./types-YMbP0qc-.js";
 
 //#region src/codec/json.d.ts
 /** The JSON codec: a `bigint` is written as a string. The server's is chosen by `codec=json`. */

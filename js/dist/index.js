@@ -1,4 +1,4 @@
-import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-CH_QDcZS.js";
+import { a as RequestError, i as ConnectError, o as SendError, s as json, t as configure } from "./config-C89N29ue.js";
 const CAP_MS = 2e4;
 const BASE_MS = 500;
 const LEAST_MS = 100;
@@ -212,27 +212,27 @@ var Carrier = class {
     this.z();
     this.J(code, reason);
   }
-  f(reason, message, code) {
-    this.c({
+  c(reason, message, code) {
+    this.d({
       reason,
       message: message ? String(message) : void 0,
       code
     });
   }
-  c(loss, closeCode) {
+  d(loss, closeCode) {
     if (this.u) return;
     this.close(closeCode);
     this.host.U(this, loss);
   }
   /** One timer per carrier: each use replaces the one before. */
   z(ms, late) {
-    this.host.e.cancel(this.#watchdog);
-    this.#watchdog = late && this.host.e.m(ms, late);
+    this.host.f.cancel(this.#watchdog);
+    this.#watchdog = late && this.host.f.m(ms, late);
   }
   A(packets) {
     for (const packet of packets) {
       if (this.u) return;
-      if (!this.host.V(this, packet)) this.f("bad-frame");
+      if (!this.host.V(this, packet)) this.c("bad-frame");
     }
   }
 };
@@ -295,7 +295,7 @@ var PollCarrier = class extends Carrier {
     this.#run(() => this.#pollOnce(poll));
   }
   async #pollOnce(poll) {
-    const { e: environment } = this.host;
+    const { f: environment } = this.host;
     const polledAt = environment.now();
     const ack = this.t?.session === void 0 ? {} : { ack: String(this.host.w()) };
     const packets = await this.#get(ack, this.#holdMs()).catch((error) => {
@@ -363,7 +363,7 @@ var PollCarrier = class extends Carrier {
   #get(query, timeoutMs) {
     return this.#exchange({
       ...query,
-      udt: String(this.host.e.now())
+      udt: String(this.host.f.now())
     }, timeoutMs);
   }
   #post(body) {
@@ -379,7 +379,7 @@ var PollCarrier = class extends Carrier {
     };
     if (session !== void 0) headers["Tsugi-Session"] = session;
     const abort = new AbortController();
-    const timer = host.e.m(timeoutMs, () => abort.abort());
+    const timer = host.f.m(timeoutMs, () => abort.abort());
     this.#exchanges.add(abort);
     const method = body ? "POST" : "GET";
     let response;
@@ -392,7 +392,7 @@ var PollCarrier = class extends Carrier {
         cache: "no-store",
         signal: abort.signal
       };
-      response = await host.e.fetch(host.url("poll", query), init);
+      response = await host.f.fetch(host.url("poll", query), init);
       content = await (response.status === 200 && host.codec.binary ? response.arrayBuffer() : response.text());
     } catch (error) {
       throw {
@@ -400,7 +400,7 @@ var PollCarrier = class extends Carrier {
         message: String(error)
       };
     } finally {
-      host.e.cancel(timer);
+      host.f.cancel(timer);
       this.#exchanges.delete(abort);
     }
     if (response.status !== 200) throw lossOf(response, content);
@@ -409,8 +409,8 @@ var PollCarrier = class extends Carrier {
   /** Every failure of an exchange ends here, so that none is left to the global handler. */
   #run(work) {
     work().catch((error) => {
-      if (error instanceof Error) this.f("bad-frame", error);
-      else this.c(error);
+      if (error instanceof Error) this.c("bad-frame", error);
+      else this.d(error);
     });
   }
   J() {
@@ -442,7 +442,7 @@ var WebSocketCarrier = class extends Carrier {
   #asked;
   K(handshakeTimeoutMs) {
     this.#expect(handshakeTimeoutMs);
-    const WebSocket = this.host.e.WebSocket;
+    const WebSocket = this.host.f.WebSocket;
     try {
       this.#listen(new WebSocket(this.host.url("ws", {})));
     } catch (error) {
@@ -454,14 +454,14 @@ var WebSocketCarrier = class extends Carrier {
     this.#write(text);
   }
   #expect(timeoutMs) {
-    this.z(timeoutMs, () => this.f("timeout", `no ${this.x} in time`));
+    this.z(timeoutMs, () => this.c("timeout", `no ${this.x} in time`));
   }
   I() {
-    this.#heardAt = this.host.e.now();
+    this.#heardAt = this.host.f.now();
     this.#watch();
   }
   y() {
-    const { e: environment } = this.host;
+    const { f: environment } = this.host;
     environment.cancel(this.#pacer);
     while (!this.u && !this.#isFull()) {
       const parcel = this.host.o();
@@ -486,7 +486,7 @@ var WebSocketCarrier = class extends Carrier {
     const slot = this.t?.session === void 0 ? "000000" : PING_SLOT;
     this.z(terms["ping-timeout-ms"], () => {
       if (!this.#asked) this.#watch();
-      else this.c({
+      else this.d({
         reason: "timeout",
         code: NO_PONG,
         message: "no answer to a ping"
@@ -505,22 +505,22 @@ var WebSocketCarrier = class extends Carrier {
     socket.onerror = () => {
     };
     socket.onclose = ({ code, reason }) => {
-      this.f(code === 1006 ? "network" : "server", reason, code);
+      this.c(code === 1006 ? "network" : "server", reason, code);
     };
   }
   #message(data) {
-    this.#heardAt = this.host.e.now();
+    this.#heardAt = this.host.f.now();
     this.#asked = false;
     try {
       this.A(this.host.codec.decode(data));
     } catch (error) {
-      this.f("bad-frame", error);
+      this.c("bad-frame", error);
     }
   }
   /** Waits until nothing was heard for so long, then pings. */
   #watch() {
     const { "ping-ms": pingMs } = this.t;
-    const leftMs = this.#heardAt + pingMs - this.host.e.now();
+    const leftMs = this.#heardAt + pingMs - this.host.f.now();
     if (leftMs > 0) this.z(leftMs, () => this.#watch());
     else this.M();
   }
@@ -534,10 +534,10 @@ var WebSocketCarrier = class extends Carrier {
   }
   /** Nobody expects a loss while they write. */
   #failSoon(error) {
-    this.z(0, () => this.f("network", error));
+    this.z(0, () => this.c("network", error));
   }
   J(code, reason) {
-    this.host.e.cancel(this.#pacer);
+    this.host.f.cancel(this.#pacer);
     try {
       this.#socket?.close(code, reason);
     } catch {
@@ -592,7 +592,7 @@ var Connection = class {
   #unwatch;
   constructor(config, environment, events) {
     this.#config = config;
-    this.e = environment;
+    this.f = environment;
     this.codec = config.codec;
     this.#events = events;
     this.#terms = config.s;
@@ -657,11 +657,11 @@ var Connection = class {
     if (!parcel) return void 0;
     const { a: number, text, i: wantsReply, g: delivery } = parcel;
     if (!fits(text, this.#terms["max-message"])) {
-      this.#outbox.f(number, "too-large");
+      this.#outbox.c(number, "too-large");
       return this.o(room);
     }
     if (this.#terms.session !== void 0) return parcel;
-    if (!wantsReply) this.#outbox.c(number, "sent");
+    if (!wantsReply) this.#outbox.d(number, "sent");
     const slot = wantsReply ? this.#live?.transport === "poll" ? "ajax" : number.toString(16).padStart(6, "0") : null;
     return {
       ...parcel,
@@ -676,7 +676,7 @@ var Connection = class {
   }
   Y(parcels, httpStatus) {
     const code = httpStatus === 413 ? "too-large" : "bad-event";
-    for (const { a: number } of parcels) this.#outbox.f(number, code);
+    for (const { a: number } of parcels) this.#outbox.c(number, code);
   }
   U(carrier, loss) {
     if (carrier === this.#live) this.#liveLost(carrier, loss);
@@ -692,7 +692,7 @@ var Connection = class {
       status: "connecting",
       transport,
       attempt: this.#attempts,
-      offline: this.e.offline()
+      offline: this.f.offline()
     };
   }
   /** Opens in the same turn when the token is at hand: a page's first connection should not wait. */
@@ -828,7 +828,7 @@ var Connection = class {
     if (carrier !== this.#candidate) return;
     this.#live?.close();
     this.#noteGood();
-    this.#openedAt = this.e.now();
+    this.#openedAt = this.f.now();
     this.#live = carrier;
     this.#candidate = void 0;
     this.#terms = terms;
@@ -857,22 +857,22 @@ var Connection = class {
     else if (id === "chsk/from") this.#countFrom(carrier, count(data));
     else if (id === "chsk/retry") carrier.E = Math.min(count(data), MAX_RETRY_AFTER_MS);
     else if (id === "chsk/close") this.#closedByServer(carrier, data);
-    else if (id === "chsk/handshake") carrier.f("session-gone");
+    else if (id === "chsk/handshake") carrier.c("session-gone");
     else return id.startsWith("chsk/");
     return true;
   }
   #closedByServer(carrier, data) {
     const { code, reason } = Object(data);
-    carrier.f("server", reason, count(code) || 1e3);
+    carrier.c("server", reason, count(code) || 1e3);
   }
   /** Two carriers of one client are two clients to plain Sente: events would come twice. */
   #mayClimb() {
     return this.#live?.transport === "poll" && !this.#candidate && this.#terms.session !== void 0 && this.#path.C("ws");
   }
   #planClimb() {
-    this.e.cancel(this.#climbTimer);
-    const ms = this.#mayClimb() ? this.#path.R(this.e.random()) : void 0;
-    if (ms) this.#climbTimer = this.e.m(ms, () => this.#climb());
+    this.f.cancel(this.#climbTimer);
+    const ms = this.#mayClimb() ? this.#path.R(this.f.random()) : void 0;
+    if (ms) this.#climbTimer = this.f.m(ms, () => this.#climb());
   }
   #climb() {
     if (this.#mayClimb()) this.#withToken(() => this.#mayClimb() && this.#open("ws"));
@@ -899,10 +899,6 @@ var Connection = class {
     if (carrier.transport === "ws" && !this.#isGood()) this.#path.Q();
     this.#noteGood();
     this.#drop();
-    if (loss.reason === "session-gone") this.#terms = {
-      ...this.#terms,
-      session: void 0
-    };
     if (carrier.E > 0 && !isFinal(loss)) this.#wait(carrier.E, {
       ...loss,
       reason: "busy"
@@ -910,7 +906,7 @@ var Connection = class {
     else this.#failed(loss);
   }
   #isGood() {
-    return this.e.now() - this.#openedAt >= GOOD_MS;
+    return this.f.now() - this.#openedAt >= GOOD_MS;
   }
   #noteGood() {
     if (this.state.status !== "open" || !this.#isGood()) return;
@@ -924,14 +920,14 @@ var Connection = class {
     else this.#retry(loss);
   }
   #retry(loss) {
-    const { e: environment } = this;
+    const { f: environment } = this;
     const waitMs = environment.offline() || environment.$() ? CAP_MS : backoff(this.#attempts, environment.random());
     const { retryAfterMs = 0, ...why } = loss;
     this.#attempts += 1;
     this.#wait(waitMs + retryAfterMs, why);
   }
   #wait(retryInMs, why) {
-    const { e: environment } = this;
+    const { f: environment } = this;
     environment.cancel(this.#retryTimer);
     this.#retryTimer = environment.m(retryInMs, () => this.#connect());
     const retryAt = environment.now() + retryInMs;
@@ -958,8 +954,8 @@ var Connection = class {
   /** Lets go of everything that could connect or carry. The session may be resumed. */
   #drop(reason, code) {
     this.#epoch += 1;
-    this.e.cancel(this.#retryTimer);
-    this.e.cancel(this.#climbTimer);
+    this.f.cancel(this.#retryTimer);
+    this.f.cancel(this.#climbTimer);
     this.w();
     const live = this.#live;
     this.#candidate?.close(code, reason);
@@ -977,7 +973,7 @@ var Connection = class {
         ...state,
         offline: true
       });
-      else if (state.reason !== "busy") this.#wait(Math.round(this.e.random() * WAKE_MS), state);
+      else if (state.reason !== "busy") this.#wait(Math.round(this.f.random() * WAKE_MS), state);
     } else if (live instanceof WebSocketCarrier) live.M();
     else if (what === "online") this.#climb();
   }
@@ -987,7 +983,7 @@ var Connection = class {
     const { status } = this.state;
     const { maxQueue, r: refuses, requestTimeoutMs, sendTimeoutMs } = this.#config;
     if (!live && (refuses || status === "closed")) refuse(id, "disconnected", `no connection (${status})`);
-    const number = outbox.d + 1;
+    const number = outbox.e + 1;
     const slot = volatile ? null : wantsReply ? number : -number;
     const text = write(this.codec, {
       id,
@@ -998,8 +994,8 @@ var Connection = class {
     const ms = timeoutMs ?? outbox.ba?.(id, wantsReply) ?? (wantsReply ? requestTimeoutMs : sendTimeoutMs);
     const delivery = outbox.add(id, data, text, wantsReply, ms, signal);
     if (!volatile) this._();
-    else if (live?.F(text)) outbox.c(number, "sent");
-    else outbox.f(number, "dropped");
+    else if (live?.F(text)) outbox.d(number, "sent");
+    else outbox.c(number, "dropped");
     return delivery;
   }
   /** @returns whether it is still so when all have been told: a handler may have closed or reconnected. */

@@ -1,4 +1,4 @@
-import { r as Delivery, s as OutboxKind } from "./types-BzJNZthD.js";
+import { r as Delivery, s as OutboxKind } from "./types-YMbP0qc-.js";
 
 //#region src/persistent.d.ts
 /** Options of `persistent`; every one has a default. */

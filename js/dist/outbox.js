@@ -1,4 +1,4 @@
-import { n as randomId, o as SendError, r as Outbox } from "./config-CH_QDcZS.js";
+import { n as randomId, o as SendError, r as Outbox } from "./config-C89N29ue.js";
 const DATABASE = "tsugi-outbox";
 const LOCK = "tsugi-outbox ";
 const OUTBOXES = "outboxes";
@@ -31,10 +31,10 @@ var Store = class Store2 {
     const own = remembered(this.#scope);
     return (own && await this.#claimNamed(own, RELOAD_MS) || await this.claimOrphan()) ?? await this.#claimNew();
   }
-  /** One that nobody has and that holds something; what holds nothing is removed. */
-  async claimOrphan() {
+  /** One that nobody has and that holds something; what holds nothing is removed. Its first number is above `floor`. */
+  async claimOrphan(floor = 0) {
     for (const { name } of await this.#headings()) {
-      const claim = await this.#claimNamed(name);
+      const claim = await this.#claimNamed(name, void 0, floor);
       if (claim?.items.length) return claim;
       if (claim) await this.remove(claim);
     }
@@ -93,20 +93,21 @@ var Store = class Store2 {
       at: 0
     }, release);
   }
-  async #claimNamed(name, waitMs) {
+  async #claimNamed(name, waitMs, floor = 0) {
     const release = await lock(name, waitMs);
     if (!release) return void 0;
     const heading = (await this.#headings()).find((one) => one.name === name);
-    if (heading) return this.#take(heading, release);
+    if (heading) return this.#take(heading, release, floor);
     release();
   }
   /**
   * Reserves numbers above all that were ever given. This is on the disk before any of them is used: the numbers of a page that
   * the power left would otherwise be given twice, and a server would take what is new for what it has.
   */
-  async #take(heading, release) {
+  async #take(heading, release, floor = 0) {
     const { name } = heading;
-    const reserved = heading.reserved + RESERVED;
+    const last = Math.max(heading.reserved, floor);
+    const reserved = last + RESERVED;
     const found = await this.#run("readwrite", (outboxes, items) => {
       outboxes.put({
         ...heading,
@@ -126,7 +127,7 @@ var Store = class Store2 {
     return {
       ...heading,
       reserved,
-      G: heading.reserved + 1,
+      G: last + 1,
       items: good,
       J: release
     };
@@ -242,7 +243,7 @@ var PersistentOutbox = class extends Outbox {
   #epoch = 0;
   #lookTimer;
   constructor(sender, options, user) {
-    super(randomId(), sender.e);
+    super(randomId(), sender.f);
     this.#sender = sender;
     this.#options = options;
     this.user = user;
@@ -264,11 +265,11 @@ var PersistentOutbox = class extends Outbox {
     const lasts = Math.min(ms, MAX_MS);
     const delivery = super.add(id, data, text, wantsReply, lasts, signal);
     if ((this.#store !== void 0 || this.#state !== "open") && this.ba(id, wantsReply) !== void 0) {
-      this.#kept.set(this.d, {
-        until: this.e.now() + lasts,
+      this.#kept.set(this.e, {
+        until: this.f.now() + lasts,
         stored: false
       });
-      if (this.#state === "open") this.#put(this.items.get(this.d));
+      if (this.#state === "open") this.#put(this.items.get(this.e));
     }
     return delivery;
   }
@@ -280,15 +281,15 @@ var PersistentOutbox = class extends Outbox {
     const { sent = 0, reserved = item.a } = this.#claim ?? {};
     const fate = this.#kept.get(item.a);
     if ((!fate || fate.stored && item.a <= sent) && item.a <= reserved) return super.o(room);
-    this.#wanted = this.d;
+    this.#wanted = this.e;
     this.#write();
   }
   n(taken, handled) {
     super.n(taken, handled);
     this.#lookIn(0);
   }
-  c(number, state, outcome) {
-    const wasUnderWay = super.c(number, state, outcome);
+  d(number, state, outcome) {
+    const wasUnderWay = super.d(number, state, outcome);
     if (this.#kept.delete(number) && this.#state === "open") {
       if (!this.#changes.delete(number)) this.#changes.set(number, void 0);
       this.#write();
@@ -315,7 +316,7 @@ var PersistentOutbox = class extends Outbox {
   }
   /** @returns `undefined` when this page has to do without a store. */
   async #find() {
-    const { e: environment } = this;
+    const { f: environment } = this;
     const finding = this.#findSometime();
     let timer;
     const late = new Promise((_, reject) => {
@@ -360,7 +361,7 @@ var PersistentOutbox = class extends Outbox {
     this.#epoch += 1;
     this.#state = "closed";
     this.#kept.clear();
-    this.e.cancel(this.#lookTimer);
+    this.f.cancel(this.#lookTimer);
     this.#store = void 0;
     this.#claim = void 0;
     if (!store || !claim) return;
@@ -385,7 +386,7 @@ var PersistentOutbox = class extends Outbox {
     this.k = claim.G;
     const restored = claim.items.flatMap((kept) => this.#restore(kept) ?? []);
     if (restored.length < claim.items.length) this.#report("discarded damaged items of the outbox");
-    this.d = claim.G - 1;
+    this.e = claim.G - 1;
     for (const item of early) this.#renumber(item, fates.get(item.a));
     this.b = [...this.items.values()];
     if (this.#changes.size > 0) this.#write();
@@ -397,8 +398,8 @@ var PersistentOutbox = class extends Outbox {
       this.#changes.set(number, void 0);
       return;
     }
-    const leftMs = until - this.e.now();
-    this.d = number - 1;
+    const leftMs = until - this.f.now();
+    this.e = number - 1;
     const delivery = super.add(id, read.data, text, read.i, Math.min(leftMs, MAX_MS));
     this.#kept.set(number, {
       until,
@@ -406,7 +407,7 @@ var PersistentOutbox = class extends Outbox {
     });
     const item = this.items.get(number);
     if (item && number <= this.sent) item.g.state = "sent";
-    if (leftMs <= 0) this.f(number, "timeout", "its time was over before the page was there again");
+    if (leftMs <= 0) this.c(number, "timeout", "its time was over before the page was there again");
     return delivery;
   }
   #read(text, number) {
@@ -424,8 +425,8 @@ var PersistentOutbox = class extends Outbox {
   }
   /** It was added before anybody knew which numbers were free. */
   #renumber(item, fate) {
-    this.d += 1;
-    item.a = this.d;
+    this.e += 1;
+    item.a = this.e;
     const { id, data } = item.g;
     item.text = this.#sender.codec.encode({
       id,
@@ -442,11 +443,11 @@ var PersistentOutbox = class extends Outbox {
     try {
       this.#options.onRestored?.(restored);
     } catch (error) {
-      this.e.aa(error);
+      this.f.aa(error);
     }
   }
   #report(problem, cause) {
-    this.e.aa(new Error(`tsugi: ${problem}`, { cause }));
+    this.f.aa(new Error(`tsugi: ${problem}`, { cause }));
   }
   #put(item) {
     const fate = item && this.#kept.get(item.a);
@@ -471,7 +472,7 @@ var PersistentOutbox = class extends Outbox {
       const changes = this.#changes;
       this.#changes = /* @__PURE__ */ new Map();
       const sent = Math.max(claim.sent, this.#wanted);
-      const reserved = Math.max(claim.reserved, this.d);
+      const reserved = Math.max(claim.reserved, this.e);
       try {
         await store.write({
           ...claim,
@@ -501,7 +502,7 @@ var PersistentOutbox = class extends Outbox {
     for (const [number, kept] of changes) if (!kept) this.#changes.set(number, void 0);
     for (const [number] of added) {
       this.#kept.delete(number);
-      this.f(number, "queue-full", "the browser has no room for it");
+      this.c(number, "queue-full", "the browser has no room for it");
     }
     return true;
   }
@@ -516,7 +517,7 @@ var PersistentOutbox = class extends Outbox {
     this.#report("the outbox is kept in memory only from now on", error);
   }
   #lookIn(ms) {
-    const { e: environment } = this;
+    const { f: environment } = this;
     environment.cancel(this.#lookTimer);
     const store = this.#store;
     if (store && this.items.size === 0) this.#lookTimer = environment.m(ms, () => void this.#look(store));
@@ -525,7 +526,7 @@ var PersistentOutbox = class extends Outbox {
   async #look(store) {
     const mayTake = () => store === this.#store && this.items.size === 0 && this.#sender.state.status === "open";
     try {
-      const found = mayTake() ? await store.claimOrphan() : void 0;
+      const found = mayTake() ? await store.claimOrphan(this.k) : void 0;
       await this.#writing;
       const own = this.#claim;
       if (found && mayTake()) this.#sender.reconnect();

@@ -376,7 +376,6 @@ export class Connection implements Host {
     if (carrier.transport === "ws" && !this.#isGood()) this.#path.webSocketDiedYoung();
     this.#noteGood();
     this.#drop();
-    if (loss.reason === "session-gone") this.#terms = { ...this.#terms, session: undefined };
     if (carrier.slotMs > 0 && !isFinal(loss)) this.#wait(carrier.slotMs, { ...loss, reason: "busy" });
     else this.#failed(loss);
   }

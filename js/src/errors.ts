@@ -23,6 +23,8 @@ export type RequestErrorCode =
   | "aborted"
   /** The server now takes this client for another user. */
   | "other-user"
+  /** It was handled, and its reply will not come: it came to the page before, or the server could not keep it. */
+  | "reply-lost"
   /** A volatile event that could not leave at once. */
   | "dropped"
   | (string & {});

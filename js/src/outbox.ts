@@ -101,19 +101,24 @@ export class Outbox {
     return this.due[0];
   }
 
-  /** An answer: the reply to a request, or, to a number below zero, that everything up to there was handled. */
+  /**
+   * An answer: the reply to a request, or, to a number below zero, that everything up to there was handled, and every reply that
+   * the server has for it was sent before.
+   */
   settle(number: number, reply: unknown): void {
     const failure = failureIn(reply);
-    if (number < 0) this.handled(-number);
+    if (number < 0) this.handled(-number, "reply-lost");
     // A reply that nobody waits for came too late, or twice.
     else if (failure) this.end(number, "failed", { error: failure });
     else this.end(number, "handled", { reply });
   }
 
-  /** The server has handled everything up to this; the replies among it come by themselves. */
-  handled(upTo: number): void {
+  /** The server has handled everything up to this; the replies among it come by themselves, or are `lost`. */
+  handled(upTo: number, lost?: string): void {
     for (const { number, wantsReply } of [...this.items.values()])
-      if (number <= upTo && !wantsReply) this.end(number, "handled");
+      if (number > upTo) return;
+      else if (!wantsReply) this.end(number, "handled");
+      else if (lost) this.fail(number, lost);
   }
 
   fail(number: number, code: string, message?: string): boolean {

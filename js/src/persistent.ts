@@ -365,7 +365,8 @@ class PersistentOutbox extends Outbox {
     const mayTake = () =>
       store === this.#store && this.items.size === 0 && this.#sender.state.status === "open";
     try {
-      const found = mayTake() ? await store.claimOrphan() : undefined;
+      // Its numbers begin above this page's hellos, or the next would count as one that comes late.
+      const found = mayTake() ? await store.claimOrphan(this.attempts) : undefined;
       await this.#writing;
       const own = this.#claim;
       // The carrier there is brings another outbox.

@@ -106,7 +106,7 @@ describe("the outbox", () => {
     handled(1);
     expect([first.state, second.state]).toEqual(["handled", "sent"]);
     await expect(first.settled).resolves.toBe(first);
-    handled(3);
+    handled(2);
     expect(second.state).toBe("handled");
     expect(states()).toEqual(["sent"]);
     world.socket.says([["chsk/error", { code: "denied", message: "no" }], 3]);

@@ -44,10 +44,30 @@ struct State {
     /// An item was handled of which no reply tells the client.
     news: bool,
     told: u64,
+    /// Of what was taken up to here, replies may have been lost to the client: it must be told how far it is with that.
+    owed: u64,
+    /// Sessions that gave way, by their numbers, and have yet to hand back what they could not deliver.
+    giving_way: Vec<u64>,
+    /// Kept replies that are being queued in a session.
+    moving: usize,
     /// Its place among those without a session.
     left: Option<Left>,
     /// The newest hello that brought it.
     attempt: u64,
+}
+
+impl State {
+    fn tell_anew(&mut self) {
+        self.told = 0;
+        self.owed = self.upstream.taken();
+    }
+
+    /// Up to where everything was handled, if the client should be told.
+    fn to_tell(&self) -> Option<u64> {
+        let handled = self.upstream.handled();
+        let all_sent = self.giving_way.is_empty() && self.moving == 0 && !self.upstream.has_replies();
+        ((self.news || self.told < self.owed) && handled > self.told && all_sent).then_some(handled)
+    }
 }
 
 /// One item, from when it is taken until it is handled and answered: dropping the last of it says so.
@@ -63,7 +83,7 @@ impl Drop for Taken {
             let mut state = self.outbox.state.lock();
             state.upstream.finish(self.number);
             state.news |= !self.wants_reply;
-            if state.news { state.carrier.upgrade() } else { None }
+            state.to_tell().and_then(|_| state.carrier.upgrade())
         };
         // A worker that runs tells it when it rests, together with what it handles until then.
         if carrier.is_some_and(|carrier| !carrier.is_working()) {
@@ -94,7 +114,17 @@ impl Taken {
 impl Outbox {
     fn new(key: Key, sent_before: u64) -> Arc<Self> {
         let carrier = Weak::new();
-        let state = State { upstream: Upstream::default(), carrier, news: false, told: 0, left: None, attempt: 0 };
+        let state = State {
+            upstream: Upstream::default(),
+            carrier,
+            news: false,
+            told: 0,
+            owed: 0,
+            giving_way: Vec::new(),
+            moving: 0,
+            left: None,
+            attempt: 0,
+        };
         Arc::new(Self { key, sent_before, state: Mutex::new(state), turn: tokio::sync::Mutex::default() })
     }
 
@@ -122,8 +152,8 @@ impl Outbox {
         Counts { taken: state.upstream.taken(), handled: state.upstream.handled() }
     }
 
-    /// Tells the client up to where everything was handled, when replies do not. In whatever session it has now, as one of its
-    /// items, so that it comes again until it arrives; without one the next welcome tells it.
+    /// Tells the client up to where everything was handled, when replies do not, and once every reply there is goes before it. In
+    /// whatever session it has now, as one of its items, so that it comes again until it arrives; the next is told anew.
     pub(crate) fn tell_handled(&self) {
         let Some((carrier, handled)) = self.news() else { return };
         let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
@@ -132,12 +162,15 @@ impl Outbox {
         }
     }
 
+    /// The client may lack replies that will not come again: it is told once more how far everything is.
+    pub(crate) fn tell_anew(&self) {
+        self.state.lock().tell_anew();
+        self.tell_handled();
+    }
+
     fn news(&self) -> Option<(Arc<Peer>, u64)> {
         let mut state = self.state.lock();
-        let handled = state.upstream.handled();
-        if !state.news || handled <= state.told {
-            return None;
-        }
+        let handled = state.to_tell()?;
         let carrier = state.carrier.upgrade()?;
         state.news = false;
         state.told = handled;
@@ -158,22 +191,32 @@ impl Outbox {
         replies.into_iter().for_each(|(number, reply)| state.upstream.keep(number, reply));
     }
 
-    /// Sends what is kept, if there is a session for it.
+    /// Sends what is kept, if there is a session for it, and then what waited for that to be said.
     pub(crate) fn flush(&self) {
-        loop {
-            let Some(carrier) = self.state.lock().carrier.upgrade() else { return };
-            if carrier.is_closed() {
+        while let Some((carrier, number, reply)) = self.next_kept() {
+            let sent = send(&carrier, number, &reply);
+            self.moved((!sent).then_some((number, reply)));
+            // Nothing is lost when the session ends just now: the next turn sees that, or the session that follows.
+            if !sent && !carrier.is_closed() {
                 return;
             }
-            let Some((number, reply)) = self.state.lock().upstream.take_reply() else { return };
-            // Nothing is lost when the session ends just now: the next turn sees that, or the session that follows.
-            if !send(&carrier, number, &reply) {
-                self.keep([(number, reply)]);
-                if !carrier.is_closed() {
-                    return;
-                }
-            }
         }
+        self.tell_handled();
+    }
+
+    fn next_kept(&self) -> Option<(Arc<Peer>, u64, Frame)> {
+        let carrier = self.state.lock().carrier.upgrade();
+        let carrier = carrier.filter(|carrier| !carrier.is_closed())?;
+        let mut state = self.state.lock();
+        let (number, reply) = state.upstream.take_reply()?;
+        state.moving += 1;
+        Some((carrier, number, reply))
+    }
+
+    fn moved(&self, back: Option<(u64, Frame)>) {
+        let mut state = self.state.lock();
+        state.moving -= 1;
+        back.into_iter().for_each(|(number, reply)| state.upstream.keep(number, reply));
     }
 
     /// The session, while no reply waits that would have to go first.
@@ -185,12 +228,18 @@ impl Outbox {
     /// It has a session now. Returns the one of before, and the place it had among those without.
     fn carried_by(&self, peer: &Arc<Peer>) -> (Option<Arc<Peer>>, Option<Left>) {
         let mut state = self.state.lock();
-        (std::mem::replace(&mut state.carrier, Arc::downgrade(peer)).upgrade(), state.left.take())
+        let before = std::mem::replace(&mut state.carrier, Arc::downgrade(peer)).upgrade();
+        if before.as_ref().is_none_or(|before| !Arc::ptr_eq(before, peer)) {
+            state.tell_anew();
+            state.giving_way.extend(before.as_ref().map(|before| before.number));
+        }
+        (before, state.left.take())
     }
 
     /// Its session leaves it, unless it has another one by now.
     fn left_by(&self, peer: &Arc<Peer>, place: Left) -> bool {
         let mut state = self.state.lock();
+        state.giving_way.retain(|number| *number != peer.number);
         let left = std::ptr::eq(state.carrier.as_ptr(), Arc::as_ptr(peer));
         if left {
             state.carrier = Weak::new();

@@ -462,6 +462,7 @@ impl Peer {
     pub(crate) fn tell_gap(self: &Arc<Self>, gap: Value) {
         self.core.counters.gaps.add(1);
         tracing::info!(target: "tsugi", client = %self.client(), ?gap, "gap");
+        self.tell_handled_anew();
         self.work.lock().jobs.push_back(Job::News(event::GAP, gap));
         Arc::clone(self).readable();
     }

@@ -48,11 +48,15 @@ pub enum Plant {
     ForgetsWhatItSent,
     /// Sends again what the client has, under new numbers.
     CountsAnew,
+    /// Says that there is no reply to a request that is still to be answered.
+    EndsReplies,
+    /// Does not say that a reply will not come.
+    HidesLostReplies,
 }
 
 impl Plant {
     /// All there are.
-    pub const ALL: [Self; 7] = [
+    pub const ALL: [Self; 9] = [
         Self::HandlesAgain,
         Self::LosesReplies,
         Self::OvercountsTaken,
@@ -60,6 +64,8 @@ impl Plant {
         Self::SkipsInSilence,
         Self::ForgetsWhatItSent,
         Self::CountsAnew,
+        Self::EndsReplies,
+        Self::HidesLostReplies,
     ];
 }
 
@@ -560,6 +566,19 @@ impl ServerEnd {
                 return upstream.keep(number, reply);
             }
         }
+        self.say_all_sent(now, session);
+    }
+
+    /// Says that the client has every reply there is, after what may have cost it some.
+    fn say_all_sent(&mut self, now: Instant, session: u64) {
+        let Some(served) = self.sessions.get_mut(&session) else { return };
+        let Some((upstream, _)) = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)) else { return };
+        let handled = upstream.handled() + u64::from(self.plant == Some(Plant::EndsReplies));
+        let says = handled > 0 && self.plant != Some(Plant::HidesLostReplies);
+        if let Some(item) = all_until(&self.codec, handled).filter(|_| says) {
+            // One that is full or closed says so among the news.
+            let _ = served.session.send(now, item);
+        }
     }
 
     fn begin(&mut self, now: Instant, client: usize, transport: Transport) -> u64 {
@@ -600,6 +619,9 @@ impl ServerEnd {
         };
         let head = self.packet("chsk/from", count(resumed.next)).into_iter().collect();
         self.held.push((exchange, Held { session, carrier, head, frames: Vec::new() }));
+        if resumed.gap.is_some() {
+            self.say_all_sent(now, session);
+        }
     }
 
     fn posted(&mut self, now: Instant, exchange: (usize, ExchangeId), body: &Bytes, session: Option<u64>) {
@@ -631,7 +653,6 @@ impl ServerEnd {
         let Some(number) = self.take(session, &slot) else { return };
         let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).unwrap_or_default();
         let reply = match id.as_str() {
-            NEVER => None,
             "chsk/ack" => {
                 let served = self.sessions.get_mut(&session).filter(|_| matches!(data, Value::Integer(_)));
                 let acknowledged = served.map(|served| served.session.acknowledge(natural(&data)));
@@ -646,7 +667,10 @@ impl ServerEnd {
         if !id.is_reserved() {
             let client = self.sessions.get(&session).map_or(usize::MAX, |served| served.client);
             self.handled.push(Handled { client, life: self.life, item: number, data: data.clone() });
-            self.received.push((id, data));
+            self.received.push((id.clone(), data));
+        }
+        if id.as_str() == NEVER {
+            return;
         }
         let wanted = reply.filter(|_| !slot.is_nil() && !matches!(slot, Value::Integer(..0)));
         let reply = wanted.and_then(|reply| self.codec.encode(&reply, &slot).ok()).map(|it| Frame::message(&it));
@@ -678,10 +702,8 @@ impl ServerEnd {
             (None, Some(upstream)) if number > 0 => {
                 upstream.finish(number);
                 let early = u64::from(self.plant == Some(Plant::OvercountsHandled));
-                let handled = upstream.handled() + early;
-                let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
-                let Ok(packet) = self.codec.encode(&Value::Nil, &slot) else { return };
-                Item::Message(Frame::message(&packet))
+                let Some(item) = all_until(&self.codec, upstream.handled() + early) else { return };
+                item
             }
             (None, _) => return,
         };
@@ -690,6 +712,12 @@ impl ServerEnd {
             let _ = served.session.send(now, item);
         }
     }
+}
+
+/// Everything up to an item was handled, and what replies there are went before.
+fn all_until(codec: &Arc<dyn Codec>, handled: u64) -> Option<Item> {
+    let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
+    codec.encode(&Value::Nil, &slot).ok().map(|packet| Item::Message(Frame::message(&packet)))
 }
 
 fn count(number: u64) -> Value {

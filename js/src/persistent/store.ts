@@ -84,10 +84,10 @@ export class Store {
     return found ?? (await this.#claimNew());
   }
 
-  /** One that nobody has and that holds something; what holds nothing is removed. */
-  async claimOrphan(): Promise<Claim | undefined> {
+  /** One that nobody has and that holds something; what holds nothing is removed. Its first number is above `floor`. */
+  async claimOrphan(floor = 0): Promise<Claim | undefined> {
     for (const { name } of await this.#headings()) {
-      const claim = await this.#claimNamed(name);
+      const claim = await this.#claimNamed(name, undefined, floor);
       if (claim?.items.length) return claim;
       if (claim) await this.remove(claim);
     }
@@ -145,12 +145,12 @@ export class Store {
     return this.#take({ name, scope: this.#scope, reserved: 0, sent: 0, at: 0 }, release);
   }
 
-  async #claimNamed(name: string, waitMs?: number): Promise<Claim | undefined> {
+  async #claimNamed(name: string, waitMs?: number, floor = 0): Promise<Claim | undefined> {
     const release = await lock(name, waitMs);
     if (!release) return undefined;
     // It may have been removed before its lock was free.
     const heading = (await this.#headings()).find((one) => one.name === name);
-    if (heading) return this.#take(heading, release);
+    if (heading) return this.#take(heading, release, floor);
     release();
     return undefined;
   }
@@ -159,9 +159,10 @@ export class Store {
    * Reserves numbers above all that were ever given. This is on the disk before any of them is used: the numbers of a page that
    * the power left would otherwise be given twice, and a server would take what is new for what it has.
    */
-  async #take(heading: Heading, release: () => void): Promise<Claim> {
+  async #take(heading: Heading, release: () => void, floor = 0): Promise<Claim> {
     const { name } = heading;
-    const reserved = heading.reserved + RESERVED;
+    const last = Math.max(heading.reserved, floor);
+    const reserved = last + RESERVED;
     const found = await this.#run(
       "readwrite",
       (outboxes, items) => {
@@ -178,7 +179,7 @@ export class Store {
       });
       this.#report("discarded damaged items of the outbox");
     }
-    return { ...heading, reserved, first: heading.reserved + 1, items: good, release };
+    return { ...heading, reserved, first: last + 1, items: good, release };
   }
 
   /** Removes what was forgotten, whoever's it was. */

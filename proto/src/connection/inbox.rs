@@ -3,7 +3,7 @@
 use super::Connection;
 use super::carrier::{Carrier, Link, Phase};
 use super::handshake::{Terms, natural, read_handshake, read_welcome};
-use super::outbox::{ItemId, Which};
+use super::outbox::{ItemId, Wants, Which};
 use super::output::{Output, Path};
 use super::path::Verdict;
 use super::poll::{Brought, Exchange, Kind};
@@ -162,17 +162,21 @@ impl Connection {
         true
     }
 
-    /// The reply to a request, or, to a slot below zero, that everything up to there was handled.
+    /// The reply to a request, or, to a slot below zero, that everything up to there was handled, and every reply that the server
+    /// has for it was sent before.
     fn answer(&mut self, packet: Packet) {
         if let Value::Integer(slot @ ..0) = packet.slot {
             self.handled(slot.unsigned_abs());
+            for item in self.outbox.items_until(slot.unsigned_abs(), Wants::Reply) {
+                self.settle(item, Err(RequestError::ReplyLost));
+            }
         } else if let Some(item) = self.outbox.named_by(&packet.slot) {
             self.settle(item, read_reply(packet.payload));
         }
     }
 
     fn handled(&mut self, until: u64) {
-        for item in self.outbox.events_until(until) {
+        for item in self.outbox.items_until(until, Wants::Nothing) {
             self.settle(item, Ok(Value::Nil));
         }
     }

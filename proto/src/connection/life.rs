@@ -134,9 +134,6 @@ impl Connection {
         if self.desk.terms.session.is_none() {
             self.fail_given();
         }
-        if loss.reason == Reason::SessionGone {
-            self.desk.terms.session = None;
-        }
         match carrier.slot {
             Some(slot) if !loss.is_final() => {
                 self.wait(now + slot, Loss { reason: Reason::Busy, ..loss });

@@ -172,10 +172,10 @@ impl Outbox {
         self.given = taken;
     }
 
-    /// The events up to this number.
-    pub(super) fn events_until(&self, handled: u64) -> Vec<ItemId> {
-        let events = self.items.range(..=ItemId(handled)).filter(|(_, item)| item.wants == Wants::Nothing);
-        events.map(|(id, _)| *id).collect()
+    /// The events up to this number, or the requests.
+    pub(super) fn items_until(&self, handled: u64, wants: Wants) -> Vec<ItemId> {
+        let items = self.items.range(..=ItemId(handled)).filter(|(_, item)| item.wants == wants);
+        items.map(|(id, _)| *id).collect()
     }
 
     /// Everything, or everything that the live carrier was given.

@@ -24,6 +24,10 @@ pub enum RequestError {
     /// It was not done within its own time. If it was sent, it may have been handled all the same.
     #[error("not done in time")]
     Timeout,
+    /// It was handled, and its reply will not come: that reached an earlier life of this outbox, in the moment of its end, or the
+    /// server could not keep it.
+    #[error("handled, and the reply was lost")]
+    ReplyLost,
     /// Taken back by [`Connection::cancel`](super::Connection::cancel). It was never sent.
     #[error("cancelled")]
     Cancelled,

@@ -36,16 +36,27 @@ fn after_a_loss_it_sends_again_what_the_server_has_not_taken_under_the_same_numb
 #[test]
 fn a_server_that_knows_nothing_of_the_outbox_gets_all_that_was_not_handled() {
     let mut world = World::open();
-    let request = world.request("a/c", 1, 60);
-    world.send("a/b", 2).unwrap();
-    world.says(&[r"[null,-2]"]);
+    world.send("a/b", 1).unwrap();
+    let request = world.request("a/c", 2, 60);
+    world.says(&[r"[null,-1]"]);
     world.send("a/b", 3).unwrap();
     world.ends(1006);
     world.pass(250);
     world.opens(NEW);
-    assert_eq!(world.socket().sent[1..], [r#"[["a/c",1],1]"#, r#"[["a/b",3],-3]"#]);
-    world.says(&[r#"["done",1]"#]);
+    assert_eq!(world.socket().sent[1..], [r#"[["a/c",2],2]"#, r#"[["a/b",3],-3]"#]);
+    world.says(&[r#"["done",2]"#]);
     assert_eq!(*world.reply(request), Ok(Value::string("done")));
+}
+
+#[test]
+fn a_request_fails_when_the_server_says_that_it_has_no_more_replies() {
+    let mut world = World::open();
+    let lost = world.request("a/c", 1, 60);
+    let (answered, late) = (world.request("a/c", 2, 60), world.request("a/c", 3, 60));
+    world.says(&[r#"["done",2]"#, r"[null,-2]"]);
+    assert_eq!(*world.reply(lost), Err(RequestError::ReplyLost));
+    assert_eq!(*world.reply(answered), Ok(Value::string("done")));
+    assert!(world.no_reply(late));
 }
 
 #[test]

@@ -237,6 +237,7 @@ fn ended(number: usize, result: &Reply) -> Json {
         Err(RequestError::Timeout) => "timeout",
         Err(RequestError::Cancelled) => "aborted",
         Err(RequestError::OtherUser) => "other-user",
+        Err(RequestError::ReplyLost) => "reply-lost",
         Err(RequestError::TooLarge | RequestError::Refused(_)) => "too-large",
         Err(RequestError::Disconnected) => "disconnected",
         Err(RequestError::Closed) => "closed",

@@ -106,6 +106,13 @@ impl Peer {
         }
     }
 
+    /// The client lost something, which may have been a reply.
+    pub(super) fn tell_handled_anew(&self) {
+        if let Some(outbox) = self.outbox() {
+            outbox.tell_anew();
+        }
+    }
+
     /// The session is over, and the client may lack these.
     pub(super) fn give_back(&self, replies: Vec<(u64, Frame)>) {
         if let Some(outbox) = self.outbox() {

@@ -245,6 +245,57 @@ async fn a_reply_that_was_sent_and_lost_comes_in_the_next_session() {
 }
 
 #[tokio::test]
+async fn a_client_learns_that_the_reply_it_waits_for_came_to_a_session_before() {
+    let (address, app, _) = start(Times::default()).await;
+    let (mut client, _) = greeted(address, None).await;
+    client.send("[[\"test/note\",10],1]").await;
+    assert_eq!(client.text().await, "[10,1]");
+    client.send("[[\"chsk/ack\",1],null]").await;
+    client.send("[[\"test/note\",20],2]").await;
+    assert_eq!(client.text().await, "[20,2]");
+    drop(client);
+    let (mut client, welcome) = greeted(address, None).await;
+    assert!(welcome.contains("\"taken\":2,\"handled\":2"), "{welcome}");
+    assert_eq!(client.text().await, "[20,2]", "not acknowledged");
+    assert_eq!(client.text().await, "[null,-2]", "and that is all there is");
+    assert_eq!(app.handled(), [10, 20]);
+}
+
+#[tokio::test]
+async fn a_reply_that_was_lost_behind_what_still_runs_is_said_to_be_once_that_is_answered() {
+    let (address, app, _) = start(Times::default()).await;
+    let (mut client, _) = greeted(address, None).await;
+    client.send("[[\"test/later\",1],1]").await;
+    client.send("[[\"test/note\",20],2]").await;
+    assert_eq!(client.text().await, "[20,2]");
+    client.send("[[\"chsk/ack\",1],null]").await;
+    client.send("[[\"test/note\",30],3]").await;
+    assert_eq!(client.text().await, "[30,3]");
+    let (mut client, welcome) = greeted(address, None).await;
+    assert!(welcome.contains("\"taken\":3,\"handled\":0"), "{welcome}");
+    assert_eq!(client.text().await, "[30,3]");
+    app.open_gate(1);
+    assert_eq!(client.text().await, "[1,1]");
+    assert_eq!(client.text().await, "[null,-3]");
+}
+
+#[tokio::test]
+async fn that_there_are_no_more_replies_is_not_said_of_one_that_is_still_to_come() {
+    let (address, app, _) = start(Times::default()).await;
+    let (mut client, _) = greeted(address, None).await;
+    client.send("[[\"test/note\",10],1]").await;
+    assert_eq!(client.text().await, "[10,1]");
+    client.send("[[\"test/wait\",2],2]").await;
+    eventually(|| app.handled() == [10, 2]).await;
+    let (mut client, welcome) = greeted(address, None).await;
+    assert!(welcome.contains("\"taken\":2,\"handled\":1"), "{welcome}");
+    assert_eq!(client.text().await, "[10,1]");
+    assert_eq!(client.text().await, "[null,-1]");
+    app.open_gate(1);
+    assert_eq!(client.text().await, "[2,2]");
+}
+
+#[tokio::test]
 async fn a_reply_that_comes_after_its_session_ended_comes_in_the_next() {
     let (address, app, _) = start(Times::default()).await;
     let (mut client, _) = greeted(address, None).await;
@@ -257,6 +308,7 @@ async fn a_reply_that_comes_after_its_session_ended_comes_in_the_next() {
     client.send("[[\"test/note\",2],2]").await;
     app.open_gate(1);
     assert_eq!(client.text().await, "[1,1]", "a resend joins the handler that runs");
+    assert_eq!(client.text().await, "[null,-1]", "of what an earlier session brought, this was the last");
     assert_eq!(client.text().await, "[2,2]");
     assert_eq!(app.handled(), [1, -1, 2], "in order, though two sessions brought them");
 }
@@ -270,6 +322,7 @@ async fn an_outbox_has_one_session_at_a_time() {
     let (mut second, _) = greeted(address, None).await;
     assert_eq!(first.close().await.0, 3500);
     assert_eq!(second.text().await, "[1,1]");
+    assert_eq!(second.text().await, "[null,-1]", "what has not come by now will not");
     second.send("[[\"test/note\",2],2]").await;
     assert_eq!(second.text().await, "[2,2]");
 }

@@ -20,7 +20,7 @@ struct Options {
     #[arg(long)]
     seed: Option<u64>,
     /// Does something wrong on purpose, to see that the checker notices: handles-again, loses-replies, overcounts-taken,
-    /// overcounts-handled, skips-in-silence, forgets-what-it-sent, counts-anew
+    /// overcounts-handled, skips-in-silence, forgets-what-it-sent, counts-anew, ends-replies, hides-lost-replies
     #[arg(long, value_parser = plant)]
     plant: Option<Plant>,
 }

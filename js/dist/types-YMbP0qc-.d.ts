@@ -59,7 +59,7 @@ type State = Connecting | Open | Waiting | Closed;
 /** Why an event was not accepted. */
 type SendErrorCode = /** There is no connection, and none will come, or `whileDown` says not to wait for one. */"disconnected" /** Larger than the server accepts. */ | "too-large" /** More waits to be sent than `maxQueue`. */ | "queue-full" /** The id has no namespace or is reserved, or the codec cannot write the data. */ | "bad-event";
 /** Why a request has no reply; besides these the failure codes of the server and of the application. */
-type RequestErrorCode = SendErrorCode /** Not done in time. If it was sent it may have been handled. */ | "timeout" /** `close()` was called, or the server ended the connection for good. */ | "closed" /** Its `signal` or `cancel()` said so. */ | "aborted" /** The server now takes this client for another user. */ | "other-user" /** A volatile event that could not leave at once. */ | "dropped" | (string & {});
+type RequestErrorCode = SendErrorCode /** Not done in time. If it was sent it may have been handled. */ | "timeout" /** `close()` was called, or the server ended the connection for good. */ | "closed" /** Its `signal` or `cancel()` said so. */ | "aborted" /** The server now takes this client for another user. */ | "other-user" /** It was handled, and its reply will not come: it came to the page before, or the server could not keep it. */ | "reply-lost" /** A volatile event that could not leave at once. */ | "dropped" | (string & {});
 /** A request failed. */
 declare class RequestError extends Error {
   readonly code: RequestErrorCode;

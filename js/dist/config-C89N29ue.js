@@ -54,22 +54,22 @@ var Outbox = class {
   constructor(name, environment) {
     this.sent = 0;
     this.k = 0;
-    this.d = 0;
+    this.e = 0;
     this.length = 0;
     this.items = /* @__PURE__ */ new Map();
     this.b = [];
     this.name = name;
-    this.e = environment;
+    this.f = environment;
   }
   /** Calls back once the name and the counts are known. */
   l(then) {
     then();
   }
   add(id, data, text2, wantsReply, ms, signal) {
-    this.d += 1;
-    const late = () => this.f(item.a, "timeout", `not done within ${ms} ms`);
-    const aborted = () => this.f(item.a, "aborted");
-    const timer = this.e.m(ms, late);
+    this.e += 1;
+    const late = () => this.c(item.a, "timeout", `not done within ${ms} ms`);
+    const aborted = () => this.c(item.a, "aborted");
+    const timer = this.f.m(ms, late);
     signal?.addEventListener("abort", aborted);
     const cancel = () => delivery.state === "waiting" && aborted();
     let resolve;
@@ -85,18 +85,18 @@ var Outbox = class {
     const settle = () => {
       this.items.delete(item.a);
       this.length -= item.text.length;
-      this.e.cancel(timer);
+      this.f.cancel(timer);
       signal?.removeEventListener("abort", aborted);
       resolve(delivery);
     };
     const item = {
-      a: this.d,
+      a: this.e,
       text: text2,
       i: wantsReply,
       g: delivery,
       h: settle
     };
-    this.items.set(this.d, item);
+    this.items.set(this.e, item);
     this.b.push(item);
     this.length += text2.length;
     return delivery;
@@ -120,26 +120,31 @@ var Outbox = class {
     while (this.b[0] && !this.items.has(this.b[0].a)) this.b.shift();
     return this.b[0];
   }
-  /** An answer: the reply to a request, or, to a number below zero, that everything up to there was handled. */
+  /**
+  * An answer: the reply to a request, or, to a number below zero, that everything up to there was handled, and every reply that
+  * the server has for it was sent before.
+  */
   h(number, reply) {
     const failure = failureIn(reply);
-    if (number < 0) this.handled(-number);
-    else if (failure) this.c(number, "failed", { error: failure });
-    else this.c(number, "handled", { reply });
+    if (number < 0) this.handled(-number, "reply-lost");
+    else if (failure) this.d(number, "failed", { error: failure });
+    else this.d(number, "handled", { reply });
   }
-  /** The server has handled everything up to this; the replies among it come by themselves. */
-  handled(upTo) {
-    for (const { a: number, i: wantsReply } of [...this.items.values()]) if (number <= upTo && !wantsReply) this.c(number, "handled");
+  /** The server has handled everything up to this; the replies among it come by themselves, or are `lost`. */
+  handled(upTo, lost) {
+    for (const { a: number, i: wantsReply } of [...this.items.values()]) if (number > upTo) return;
+    else if (!wantsReply) this.d(number, "handled");
+    else if (lost) this.c(number, lost);
   }
-  f(number, code, message) {
-    return this.c(number, "failed", { error: new RequestError(code, message) });
+  c(number, code, message) {
+    return this.d(number, "failed", { error: new RequestError(code, message) });
   }
   /** Fails everything, or what was sent. */
   p(code, state) {
-    for (const { a: number, g: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.f(number, code);
+    for (const { a: number, g: delivery } of [...this.items.values()]) if (!state || delivery.state === state) this.c(number, code);
   }
   /** @returns whether it was still under way. */
-  c(number, state, outcome) {
+  d(number, state, outcome) {
     const item = this.items.get(number);
     if (!item) return false;
     Object.assign(item.g, outcome, { state });
@@ -217,7 +222,7 @@ function configure(url, options, environment) {
     }
   };
 }
-function inMemory({ e: environment }) {
+function inMemory({ f: environment }) {
   return new Outbox(randomId(), environment);
 }
 function randomId() {
