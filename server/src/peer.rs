@@ -249,13 +249,15 @@ impl Peer {
 
     fn next_job(&self) -> Option<Job> {
         let mut work = self.work.lock();
-        let job = work.jobs.pop_front();
-        if job.is_none() {
+        // What most clients say comes by a WebSocket and is no job.
+        let job = if work.jobs.is_empty() { None } else { work.jobs.pop_front() }?;
+        if work.jobs.is_empty() {
             work.jobs = VecDeque::new();
-        } else if work.jobs.len() + 1 == self.core.config.limits.max_inbox {
+        }
+        if work.jobs.len() + 1 == self.core.config.limits.max_inbox {
             self.core.room.notify_waiters();
         }
-        job
+        Some(job)
     }
 
     async fn work(self: Arc<Self>) {
@@ -374,10 +376,10 @@ impl Peer {
     }
 
     /// Awaits the handler, so that a client's events are handled one by one; a route may ask for more at a time.
-    async fn run(self: &Arc<Self>, call: Call) {
+    async fn run(self: &Arc<Self>, mut call: Call) {
         let found = self.core.router.find(&call);
         let Concurrency::AtMost(most) = found.concurrency() else {
-            return found.call(call).await;
+            return found.call(&mut call).await;
         };
         let semaphore = {
             let mut work = self.work.lock();

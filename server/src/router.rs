@@ -173,8 +173,8 @@ impl Router<()> {
     }
 
     /// Handles one event to its end, and answers it if it is a request. Never panics.
-    pub(crate) async fn call(&self, call: Call) {
-        self.find(&call).call(call).await;
+    pub(crate) async fn call(&self, mut call: Call) {
+        self.find(&call).call(&mut call).await;
     }
 }
 
@@ -189,9 +189,9 @@ impl Found<'_> {
     }
 
     /// Handles the event that was looked up; see [`Router::call`].
-    pub(crate) async fn call(self, mut call: Call) {
+    pub(crate) async fn call(self, call: &mut Call) {
         let reply = match self.0 {
-            Some(route) => run(&*route.handle, &mut call).await,
+            Some(route) => run(&*route.handle, call).await,
             None => Reply::Failure(match call.id.as_str() {
                 BAD_EVENT => Failure::new(Failure::BAD_EVENT, "an event is [namespace/name data]"),
                 _ => Failure::new(Failure::UNKNOWN_EVENT, format!("nothing handles {}", call.id)),
@@ -211,8 +211,8 @@ async fn run(handle: &dyn Handle<()>, call: &mut Call) -> Reply {
     }
 }
 
-fn answer(call: Call, reply: Reply) {
-    match (call.responder, reply) {
+fn answer(call: &mut Call, reply: Reply) {
+    match (call.responder.take(), reply) {
         // Whoever asked may be gone by now, and then there is nobody to tell.
         (Some(responder), reply) => drop(responder.reply(reply)),
         (None, Reply::Failure(failure)) => tracing::debug!(event = %call.id, %failure, "an event was not handled"),

@@ -6,6 +6,7 @@ use crate::framing::Frame;
 use crate::message::{Message, Utf8Bytes};
 use crate::value::Value;
 use bytes::Bytes;
+use std::cell::Cell;
 
 /// What distinguishes one text codec from another when it writes.
 pub(in crate::codec) trait Text: Format {
@@ -16,23 +17,38 @@ pub(in crate::codec) trait Text: Format {
     fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError>;
 }
 
+thread_local! {
+    /// Where packets are written before they are copied into frames that are exactly as long as they get.
+    static SCRATCH: Cell<String> = const { Cell::new(String::new()) };
+}
+
+/// A longer scratch buffer is given back.
+const SCRATCH_BYTES: usize = 16 * 1024;
+
 pub(in crate::codec) fn encode<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
-    packet(codec, payload, slot).map(Message::text)
-}
-
-/// The same as a frame, into which it is copied from memory that is given back.
-pub(in crate::codec) fn frame<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Frame, EncodeError> {
-    packet(codec, payload, slot).map(|text| Frame::text(text.as_bytes()))
-}
-
-fn packet<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<String, EncodeError> {
     let mut out = String::with_capacity(128);
+    packet(codec, payload, slot, &mut out)?;
+    Ok(Message::text(out))
+}
+
+/// The same as a frame.
+pub(in crate::codec) fn frame<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Frame, EncodeError> {
+    let mut out = SCRATCH.take();
+    out.clear();
+    let frame = packet(codec, payload, slot, &mut out).map(|()| Frame::text(out.as_bytes()));
+    if out.capacity() <= SCRATCH_BYTES {
+        SCRATCH.set(out);
+    }
+    frame
+}
+
+fn packet<C: Text>(codec: &C, payload: &Value, slot: &Value, out: &mut String) -> Result<(), EncodeError> {
     out.push('[');
-    codec.write(payload, &mut out)?;
+    codec.write(payload, out)?;
     out.push_str(C::BETWEEN);
-    codec.write(slot, &mut out)?;
+    codec.write(slot, out)?;
     out.push(']');
-    Ok(out)
+    Ok(())
 }
 
 /// `[[event …] nil]`.
