@@ -156,7 +156,7 @@ impl<S: Sync> FromCall<S> for User {
     type Rejection = Failure;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Self, Failure> {
-        let user = call.context.user.clone().map(Self);
+        let user = call.context().user.clone().map(Self);
         user.ok_or_else(|| Failure::new(Failure::ANONYMOUS, "this is for known users only"))
     }
 }
@@ -165,7 +165,7 @@ impl<S: Sync> OptionalFromCall<S> for User {
     type Rejection = Infallible;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(call.context.user.clone().map(Self))
+        Ok(call.context().user.clone().map(Self))
     }
 }
 
@@ -184,7 +184,7 @@ impl<S: Sync> FromCall<S> for Client {
     type Rejection = Infallible;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Self, Infallible> {
-        Ok(call.context.client())
+        Ok(call.context().client())
     }
 }
 
@@ -215,8 +215,8 @@ pub struct Data<T>(pub T);
 impl<T: DeserializeOwned> Data<T> {
     fn read(call: &Call) -> Result<Self, Failure> {
         let read = match &call.payload {
-            Payload::Encoded { data, codec } => {
-                codec::deserialize(&**codec, data.as_deref()).map_err(|error| error.to_string())
+            Payload::Encoded(data) => {
+                codec::deserialize(call.caller.codec(), data.as_deref()).map_err(|error| error.to_string())
             }
             Payload::Made(value) => from_value(value.clone()).map_err(|error| error.to_string()),
         };
@@ -269,7 +269,7 @@ impl<S: Sync> FromCall<S> for Raw {
     async fn from_call(call: &mut Call, _: &S) -> Result<Self, Failure> {
         match &call.payload {
             Payload::Made(value) => Ok(Self(value.clone())),
-            Payload::Encoded { .. } => Data::read(call).map(|Data(value)| Self(value)),
+            Payload::Encoded(_) => Data::read(call).map(|Data(value)| Self(value)),
         }
     }
 }
@@ -364,7 +364,7 @@ impl<S: Sync, T: Clone + Send + Sync + 'static> FromCall<S> for Extension<T> {
     type Rejection = Failure;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Self, Failure> {
-        let extension = call.context.extensions.get().cloned().map(Self);
+        let extension = call.context().extensions.get().cloned().map(Self);
         extension.ok_or_else(|| {
             let wanted = std::any::type_name::<T>();
             tracing::error!(event = %call.id, wanted, "the identity has no such extension; add it with Identity::with");
@@ -377,7 +377,7 @@ impl<S: Sync, T: Clone + Send + Sync + 'static> OptionalFromCall<S> for Extensio
     type Rejection = Infallible;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(call.context.extensions.get().cloned().map(Self))
+        Ok(call.context().extensions.get().cloned().map(Self))
     }
 }
 
@@ -386,7 +386,7 @@ impl<S: Sync> FromCall<S> for Server {
     type Rejection = Infallible;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Self, Infallible> {
-        Ok(call.context.server.clone())
+        Ok(call.context().server.clone())
     }
 }
 
@@ -396,7 +396,7 @@ impl<S: Sync> FromCall<S> for Responder {
     type Rejection = Infallible;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Self, Infallible> {
-        Ok(call.responder.take().unwrap_or_else(|| Responder::unasked(call.id.clone())))
+        Ok(call.take_responder().unwrap_or_else(|| Responder::unasked(call.id.clone())))
     }
 }
 
@@ -404,6 +404,6 @@ impl<S: Sync> OptionalFromCall<S> for Responder {
     type Rejection = Infallible;
 
     async fn from_call(call: &mut Call, _: &S) -> Result<Option<Self>, Infallible> {
-        Ok(call.responder.take())
+        Ok(call.take_responder())
     }
 }

@@ -5,9 +5,10 @@ use crate::future::BoxFuture;
 use crate::handle::Server;
 use crate::identity::{Client, ClientId, SessionId, UserId};
 use crate::outbox::Taken;
-use crate::reply::{IntoFailure, IntoReply, Reply, Responder};
+use crate::reply::{Answerer, Asked, IntoFailure, IntoReply, Reply, Responder};
 use bytes::Bytes;
 use http::Extensions;
+use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
@@ -37,49 +38,41 @@ impl Context {
     }
 }
 
+/// Whose events are called: what they share, so that an event takes hold of one thing only.
+pub(crate) trait Caller: Answerer {
+    fn context(&self) -> &Context;
+    /// What the data of its events is written in.
+    fn codec(&self) -> &dyn Codec;
+}
+
 /// One event on its way to a handler; what extractors read.
-#[derive(Debug)]
 pub struct Call {
-    pub(crate) context: Arc<Context>,
+    pub(crate) caller: Arc<dyn Caller>,
     pub(crate) id: EventId,
     pub(crate) payload: Payload,
-    pub(crate) responder: Option<Responder>,
+    pub(crate) asked: Asked,
     /// The item of the client's outbox that it is. Handled once this is dropped.
     pub(crate) item: Option<Arc<Taken>>,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let mut call = f.debug_struct("Call");
+        call.field("id", &self.id).field("payload", &self.payload).field("asked", &self.asked);
+        call.field("item", &self.item).finish_non_exhaustive()
+    }
 }
 
 /// The data of an event.
 #[derive(Debug)]
 pub(crate) enum Payload {
     /// As a client sent it, checked but not decoded.
-    Encoded { data: Option<Bytes>, codec: Arc<dyn Codec> },
+    Encoded(Option<Bytes>),
     /// As the server made it: a life-cycle event, which finds its own route only.
     Made(Value),
 }
 
 impl Call {
-    /// An event of a client. `responder` is there when it is a request.
-    pub(crate) fn received(
-        context: Arc<Context>,
-        id: EventId,
-        data: Option<Bytes>,
-        codec: Arc<dyn Codec>,
-        responder: Option<Responder>,
-    ) -> Self {
-        Self { context, id, payload: Payload::Encoded { data, codec }, responder, item: None }
-    }
-
-    /// The same as an item of the client's outbox.
-    pub(crate) fn of_item(mut self, item: Option<Arc<Taken>>) -> Self {
-        self.item = item;
-        self
-    }
-
-    /// An event that the server makes. `responder` is there for a request that was no event.
-    pub(crate) fn made(context: Arc<Context>, id: EventId, data: Value, responder: Option<Responder>) -> Self {
-        Self { context, id, payload: Payload::Made(data), responder, item: None }
-    }
-
     /// The event's name.
     #[must_use]
     pub fn id(&self) -> &EventId {
@@ -89,19 +82,31 @@ impl Call {
     /// Who sent it.
     #[must_use]
     pub fn context(&self) -> &Context {
-        &self.context
+        self.caller.context()
     }
 
     /// Whether the event has data at all.
     #[must_use]
     pub fn has_data(&self) -> bool {
-        !matches!(self.payload, Payload::Encoded { data: None, .. })
+        !matches!(self.payload, Payload::Encoded(None))
     }
 
     /// Whether the client asked for an answer and nothing has taken the right to give it.
     #[must_use]
     pub fn is_asked(&self) -> bool {
-        self.responder.is_some()
+        !matches!(self.asked, Asked::Not)
+    }
+
+    /// The right to answer, if nothing has taken it.
+    pub(crate) fn take_responder(&mut self) -> Option<Responder> {
+        match std::mem::replace(&mut self.asked, Asked::Not) {
+            Asked::Not => None,
+            Asked::InSlot(slot) => {
+                let caller = Arc::clone(&self.caller);
+                Some(Responder::in_slot(self.id.clone(), caller, slot, self.item.clone()))
+            }
+            Asked::By(responder) => Some(responder),
+        }
     }
 }
 
@@ -150,8 +155,8 @@ pub struct Concurrent<H, T, S> {
     types: PhantomData<fn() -> (T, S)>,
 }
 
-impl<H, T, S> std::fmt::Debug for Concurrent<H, T, S> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl<H, T, S> fmt::Debug for Concurrent<H, T, S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Concurrent").field("most", &self.most).finish_non_exhaustive()
     }
 }

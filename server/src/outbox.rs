@@ -72,9 +72,9 @@ impl State {
 
 /// One item, from when it is taken until it is handled and answered: dropping the last of it says so.
 pub(crate) struct Taken {
-    pub(crate) outbox: Arc<Outbox>,
-    pub(crate) number: u64,
-    pub(crate) wants_reply: bool,
+    outbox: Arc<Outbox>,
+    number: u64,
+    wants_reply: bool,
 }
 
 impl Drop for Taken {
@@ -99,6 +99,11 @@ impl std::fmt::Debug for Taken {
 }
 
 impl Taken {
+    /// Answers it, in whatever session the client has by then.
+    pub(crate) fn answer(&self, reply: Frame) {
+        self.outbox.answer(self.number, reply);
+    }
+
     /// Names this item of this outbox for ever, without telling the outbox's name.
     pub(crate) fn key(&self) -> Box<str> {
         let digest = Sha1::new().chain_update(self.outbox.key.name).chain_update(self.number.to_be_bytes()).finalize();
@@ -178,7 +183,7 @@ impl Outbox {
     }
 
     /// Sends the reply to an item by whatever session the client has now, or keeps it for the next.
-    pub(crate) fn answer(&self, number: u64, reply: Frame) {
+    fn answer(&self, number: u64, reply: Frame) {
         let carrier = self.carrier_to_spare();
         if !carrier.is_some_and(|carrier| send(&carrier, number, &reply)) {
             self.keep([(number, reply)]);

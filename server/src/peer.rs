@@ -1,5 +1,6 @@
 //! A session that speaks events: it decodes what comes in and hands one event after another to the router.
 
+mod caller;
 mod gate;
 mod mailbox;
 mod presence;
@@ -10,13 +11,12 @@ pub(crate) use gate::Gate;
 use crate::config::Wire;
 use crate::core::Core;
 use crate::event;
-use crate::handler::{Call, Concurrency, Context};
+use crate::handler::{Call, Concurrency, Context, Payload};
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Protocol, keyword};
 use crate::outbox::Taken;
-use crate::reply::{Answerer, Failure, Gone, Responder};
+use crate::reply::{Asked, Failure, Responder};
 use crate::session::{Cell, Farewell, Owner, receive, with, with_cell};
-use bytes::Bytes;
 use mailbox::{Mailbox, Numbered};
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
@@ -27,7 +27,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tsugi_proto::codec::{DecodeError, EncodeError, Older};
+use tsugi_proto::codec::{DecodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, Item, SendError, SessionEvent, Transport};
 use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
@@ -106,13 +106,6 @@ impl Owner for Peer {
             // The rest is a task of its own, so that the carrier goes on carrying. It ends when nothing waits any more.
             self.core.tasks.spawn(work);
         }
-    }
-}
-
-impl Answerer for Peer {
-    fn answer(self: Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone> {
-        let item = Self::write_reply(reply, |payload| self.kit().write(payload, slot))?;
-        self.send(item).map_err(|_| Gone)
     }
 }
 
@@ -293,8 +286,8 @@ impl Peer {
     async fn do_job(self: &Arc<Self>, job: Job) {
         match job {
             Job::Posted(received, None) => self.take(received).await,
-            Job::Posted(received, responder) => self.handle(received, responder, None).await,
-            Job::News(id, data) => self.route_made(id, data, None).await,
+            Job::Posted(received, Some(responder)) => self.handle(received, Asked::By(responder), None).await,
+            Job::News(id, data) => self.route_made(id, data, Asked::Not).await,
         }
     }
 
@@ -324,7 +317,7 @@ impl Peer {
         self.core.counters.undecodable.add(1);
         tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message");
         let raw = String::from_utf8_lossy(message.as_bytes()).into_owned();
-        self.route_made(event::BAD_PACKAGE, Value::String(raw.into()), None).await;
+        self.route_made(event::BAD_PACKAGE, Value::String(raw.into()), Asked::Not).await;
     }
 
     /// What cannot be decoded ends the connection, not the session: what waits for the client still does.
@@ -347,8 +340,8 @@ impl Peer {
             Numbered::Item(outbox, number, wants_reply) => (outbox, number, wants_reply),
             Numbered::Late => return,
             Numbered::No => {
-                let responder = self.responder_for(&received);
-                return self.handle(received, responder, None).await;
+                let asked = Asked::in_slot(received.slot().clone());
+                return self.handle(received, asked, None).await;
             }
         };
         let _turn = outbox.turn().await;
@@ -356,30 +349,29 @@ impl Peer {
             self.core.counters.duplicates.add(1);
             return;
         };
-        let responder = wants_reply.then(|| self.responder_for_item(&received, &taken));
-        self.handle(received, responder, Some(taken)).await;
+        let asked = if wants_reply { Asked::InSlot(received.slot().clone()) } else { Asked::Not };
+        self.handle(received, asked, Some(taken)).await;
     }
 
-    async fn handle(self: &Arc<Self>, received: Received, responder: Option<Responder>, item: Option<Arc<Taken>>) {
+    async fn handle(self: &Arc<Self>, received: Received, asked: Asked, item: Option<Arc<Taken>>) {
+        let caller = Arc::<Self>::clone(self);
         match received {
             Received::Event { id, data, .. } if id.is_reserved() => {
-                self.handle_reserved(id, data, responder).await;
+                self.handle_reserved(Call { caller, id, payload: Payload::Encoded(data), asked, item }).await;
             }
             Received::Event { id, data, .. } => {
                 self.core.counters.received.add(1);
-                let codec = Arc::clone(&self.kit().codec);
-                let call = Call::received(Arc::clone(&self.context), id, data, codec, responder).of_item(item);
-                self.run(call).await;
+                self.run(Call { caller, id, payload: Payload::Encoded(data), asked, item }).await;
             }
-            Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, responder).await,
+            Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, asked).await,
         }
     }
 
     /// Awaits the handler, so that a client's events are handled one by one; a route may ask for more at a time.
-    async fn run(self: &Arc<Self>, mut call: Call) {
+    async fn run(self: &Arc<Self>, call: Call) {
         let found = self.core.router.find(&call);
         let Concurrency::AtMost(most) = found.concurrency() else {
-            return found.call(&mut call).await;
+            return found.call(call).await;
         };
         let semaphore = {
             let mut work = self.work.lock();
@@ -395,25 +387,27 @@ impl Peer {
     }
 
     /// Events in the protocol's own namespace. Only pings and pongs may come from a client (sente-features C7).
-    async fn handle_reserved(self: &Arc<Self>, id: EventId, data: Option<Bytes>, responder: Option<Responder>) {
-        if id.as_str() == "chsk/ack" && self.protocol == Protocol::Tsugi {
+    async fn handle_reserved(self: &Arc<Self>, mut call: Call) {
+        let Payload::Encoded(data) = &call.payload else { return };
+        if call.id.as_str() == "chsk/ack" && self.protocol == Protocol::Tsugi {
             return self.acknowledged(data.as_deref());
         }
-        let known = data.is_none() && matches!(id.as_str(), event::PING | event::PONG);
+        let known = data.is_none() && matches!(call.id.as_str(), event::PING | event::PONG);
+        let news = if call.id.as_str() == event::PING { event::PING } else { event::PONG };
+        let responder = call.take_responder();
         if !known {
             self.core.counters.reserved.add(1);
-            tracing::info!(target: "tsugi", client = %self.client(), event = %id, "reserved event of a client refused");
+            tracing::info!(target: "tsugi", client = %self.client(), event = %call.id, "reserved event of a client refused");
             if let Some(responder) = responder {
                 let text = "events in the namespace chsk belong to the protocol";
                 let _ = responder.reply(Failure::new(Failure::RESERVED, text));
             }
             return;
         }
-        let news = if id.as_str() == event::PING { event::PING } else { event::PONG };
         if let Some(responder) = responder {
             let _ = responder.reply(Value::String("pong".into()));
         }
-        self.route_made(news, Value::Nil, None).await;
+        self.route_made(news, Value::Nil, Asked::Not).await;
     }
 
     /// The client has what was sent up to a number. One that claims more than was sent counts differently, and must come
@@ -429,35 +423,13 @@ impl Peer {
     }
 
     /// An event of the server's own making, for whoever has a route for it.
-    async fn route_made(self: &Arc<Self>, id: &'static str, data: Value, responder: Option<Responder>) {
+    async fn route_made(self: &Arc<Self>, id: &'static str, data: Value, asked: Asked) {
         let id = EventId::of_static(id);
-        if responder.is_none() && !self.core.router.has(&id) {
+        if matches!(asked, Asked::Not) && !self.core.router.has(&id) {
             return;
         }
-        let call = Call::made(Arc::clone(&self.context), id, data, responder);
-        self.core.router.call(call).await;
-    }
-
-    /// Answers in the session, for as long as it lives. `None` when no answer is wanted.
-    pub(crate) fn responder_for(self: &Arc<Self>, received: &Received) -> Option<Responder> {
-        let slot = received.slot();
-        if slot.is_nil() || *slot == Value::Boolean(false) {
-            return None;
-        }
-        let peer = Arc::clone(self);
-        Some(Responder::in_slot(id_of(received), peer, slot.clone()))
-    }
-
-    /// Writes a reply, or that it could not be written.
-    fn write_reply<T>(
-        reply: Result<Value, Failure>,
-        write: impl Fn(&Value) -> Result<T, EncodeError>,
-    ) -> Result<T, Gone> {
-        let written = write(&reply.unwrap_or_else(|failure| failure.to_value())).or_else(|error| {
-            tracing::error!(target: "tsugi", %error, "a reply could not be written");
-            write(&Failure::new(Failure::FAILED, "the reply could not be written").to_value())
-        });
-        written.map_err(|_| Gone)
+        let caller = Arc::<Self>::clone(self);
+        self.core.router.call(Call { caller, id, payload: Payload::Made(data), asked, item: None }).await;
     }
 
     /// The client will not get something that was sent to it.

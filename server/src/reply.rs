@@ -1,5 +1,6 @@
 //! What a handler returns, as what the client is told.
 
+use crate::outbox::Taken;
 use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
@@ -15,6 +16,17 @@ pub enum Reply {
     Failure(Failure),
     /// Nothing, by this return at least.
     None,
+}
+
+impl Reply {
+    /// What is answered, if anything is.
+    pub(crate) fn into_result(self) -> Option<Result<Value, Failure>> {
+        match self {
+            Self::Value(value) => Some(Ok(value)),
+            Self::Failure(failure) => Some(Err(failure)),
+            Self::None => None,
+        }
+    }
 }
 
 /// A return value that becomes a reply.
@@ -210,24 +222,39 @@ pub struct Gone;
 /// Takes the one answer to a request back to its client.
 pub(crate) type Answer = Box<dyn FnOnce(Result<Value, Failure>) -> Result<(), Gone> + Send>;
 
-/// Takes answers back to a client whose requests are told apart by a slot.
+/// Takes answers back to a client whose requests are told apart by a slot, and perhaps by their place in its outbox.
 pub(crate) trait Answerer: Send + Sync {
-    fn answer(self: Arc<Self>, slot: &Value, reply: Result<Value, Failure>) -> Result<(), Gone>;
+    fn answer(self: Arc<Self>, slot: &Value, item: Option<&Taken>, reply: Result<Value, Failure>) -> Result<(), Gone>;
 }
 
 /// Who waits for an answer.
 enum Asker {
-    /// The client of a session. Most requests are such, and take no memory of their own.
-    Slot(Arc<dyn Answerer>, Value),
+    Slot(Arc<dyn Answerer>, Value, Option<Arc<Taken>>),
     Once(Answer),
 }
 
 impl Asker {
     fn answer(self, reply: Result<Value, Failure>) -> Result<(), Gone> {
         match self {
-            Self::Slot(answerer, slot) => answerer.answer(&slot, reply),
+            Self::Slot(answerer, slot, item) => answerer.answer(&slot, item.as_deref(), reply),
             Self::Once(answer) => answer(reply),
         }
+    }
+}
+
+/// Whether an event is a request, and who answers it.
+#[derive(Debug)]
+pub(crate) enum Asked {
+    Not,
+    /// The session that it came in. Most requests are such, and take no memory of their own.
+    InSlot(Value),
+    By(Responder),
+}
+
+impl Asked {
+    /// What is answered in a slot, unless the slot says that it is not.
+    pub(crate) fn in_slot(slot: Value) -> Self {
+        if slot.is_nil() || slot == Value::Boolean(false) { Self::Not } else { Self::InSlot(slot) }
     }
 }
 
@@ -258,9 +285,9 @@ impl Responder {
         Self { id, asker: Some(Asker::Once(answer)) }
     }
 
-    /// Answers the request `id`, which came in `slot`.
-    pub(crate) fn in_slot(id: EventId, answerer: Arc<dyn Answerer>, slot: Value) -> Self {
-        Self { id, asker: Some(Asker::Slot(answerer, slot)) }
+    /// Answers the request `id`, which came in `slot`, perhaps as an item of an outbox.
+    pub(crate) fn in_slot(id: EventId, answerer: Arc<dyn Answerer>, slot: Value, item: Option<Arc<Taken>>) -> Self {
+        Self { id, asker: Some(Asker::Slot(answerer, slot, item)) }
     }
 
     /// For an event that is not a request.
@@ -280,11 +307,7 @@ impl Responder {
     /// [`Gone`], when nobody waits any more.
     pub fn reply(mut self, reply: impl IntoReply) -> Result<(), Gone> {
         let asker = self.asker.take().ok_or(Gone)?;
-        match reply.into_reply() {
-            Reply::Value(value) => asker.answer(Ok(value)),
-            Reply::Failure(failure) => asker.answer(Err(failure)),
-            Reply::None => Ok(()),
-        }
+        reply.into_reply().into_result().map_or(Ok(()), |reply| asker.answer(reply))
     }
 }
 

@@ -3,7 +3,7 @@
 use crate::event::{BAD_EVENT, LIFE_CYCLE};
 use crate::future::{BoxFuture, CatchPanic, panic_message};
 use crate::handler::{Call, Concurrency, Handler, Payload};
-use crate::reply::{Failure, Reply};
+use crate::reply::{Asked, Failure, Reply};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -165,7 +165,7 @@ impl Router<()> {
     /// Who handles an event, if anybody does.
     pub(crate) fn find(&self, call: &Call) -> Found<'_> {
         let fallback = || match call.payload {
-            Payload::Encoded { .. } => self.fallback.as_ref(),
+            Payload::Encoded(_) => self.fallback.as_ref(),
             // The server's own events are for those who ask for them by name.
             Payload::Made(_) => None,
         };
@@ -173,8 +173,8 @@ impl Router<()> {
     }
 
     /// Handles one event to its end, and answers it if it is a request. Never panics.
-    pub(crate) async fn call(&self, mut call: Call) {
-        self.find(&call).call(&mut call).await;
+    pub(crate) async fn call(&self, call: Call) {
+        self.find(&call).call(call).await;
     }
 }
 
@@ -189,9 +189,9 @@ impl Found<'_> {
     }
 
     /// Handles the event that was looked up; see [`Router::call`].
-    pub(crate) async fn call(self, call: &mut Call) {
+    pub(crate) async fn call(self, mut call: Call) {
         let reply = match self.0 {
-            Some(route) => run(&*route.handle, call).await,
+            Some(route) => run(&*route.handle, &mut call).await,
             None => Reply::Failure(match call.id.as_str() {
                 BAD_EVENT => Failure::new(Failure::BAD_EVENT, "an event is [namespace/name data]"),
                 _ => Failure::new(Failure::UNKNOWN_EVENT, format!("nothing handles {}", call.id)),
@@ -211,12 +211,19 @@ async fn run(handle: &dyn Handle<()>, call: &mut Call) -> Reply {
     }
 }
 
-fn answer(call: &mut Call, reply: Reply) {
-    match (call.responder.take(), reply) {
-        // Whoever asked may be gone by now, and then there is nobody to tell.
-        (Some(responder), reply) => drop(responder.reply(reply)),
-        (None, Reply::Failure(failure)) => tracing::debug!(event = %call.id, %failure, "an event was not handled"),
-        (None, Reply::Value(_) | Reply::None) => {}
+fn answer(call: Call, reply: Reply) {
+    // Whoever asked may be gone by now, and then there is nobody to tell.
+    match (call.asked, reply) {
+        (Asked::InSlot(slot), reply) => {
+            if let Some(reply) = reply.into_result() {
+                let _ = call.caller.answer(&slot, call.item.as_deref(), reply);
+            }
+        }
+        (Asked::By(responder), reply) => drop(responder.reply(reply)),
+        (Asked::Not, Reply::Failure(failure)) => {
+            tracing::debug!(event = %call.id, %failure, "an event was not handled")
+        }
+        (Asked::Not, Reply::Value(_) | Reply::None) => {}
     }
 }
 

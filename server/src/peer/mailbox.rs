@@ -1,8 +1,7 @@
 //! The outbox of a peer's client.
 
-use super::{Peer, id_of};
-use crate::outbox::{Counts, Key, Outbox, Taken};
-use crate::reply::Responder;
+use super::Peer;
+use crate::outbox::{Counts, Key, Outbox};
 use std::sync::Arc;
 use tsugi_proto::packet::Received;
 use tsugi_proto::{Frame, Value};
@@ -126,16 +125,5 @@ impl Peer {
         self.core.outboxes.leave(&outbox, self, &self.core);
         // A session that took it over meanwhile delivers what this one could not.
         outbox.flush();
-    }
-
-    /// Answers an item of the outbox, in whatever session the client has by then.
-    pub(super) fn responder_for_item(self: &Arc<Self>, received: &Received, taken: &Arc<Taken>) -> Responder {
-        let (peer, taken, slot) = (Arc::clone(self), Arc::clone(taken), received.slot().clone());
-        let answer = move |reply| {
-            let frame = Peer::write_reply(reply, |payload| peer.kit().codec.encode_frame(payload, &slot))?;
-            taken.outbox.answer(taken.number, frame);
-            Ok(())
-        };
-        Responder::new(id_of(received), Box::new(answer))
     }
 }

@@ -3,9 +3,10 @@ use crate::broker::{BrokerError, Command, Delivery, Envelope, Flush, Target};
 use crate::event::{Event, USER_ONLINE};
 use crate::extract::{Data, Extension, Raw, State, User};
 use crate::handle::{Commands, KickError, PushError, Server};
-use crate::handler::Context;
+use crate::handler::{Caller, Context};
 use crate::identity::{Client, ClientId, SessionId, UserId};
-use crate::reply::{Failed, Gone, NoReply, Responder};
+use crate::outbox::Taken;
+use crate::reply::{Answerer, Failed, Gone, NoReply, Responder};
 use crate::topics::{SubscribeError, Topic};
 use crate::users::Users;
 use http::Extensions;
@@ -13,6 +14,7 @@ use parking_lot::Mutex;
 use std::sync::mpsc::{Receiver, channel};
 use std::time::Duration;
 use tokio::sync::oneshot;
+use tsugi_proto::codec::{Codec, Edn};
 use tsugi_proto::{CloseCode, Value};
 
 /// A server without a network: it keeps what it was told to publish.
@@ -49,16 +51,40 @@ fn server() -> (Server, Arc<Recorder>) {
     (Server::new(recorder.clone()), recorder)
 }
 
-fn context(user: Option<&str>) -> Arc<Context> {
+/// Whose events these are: a client that asks by itself and in no slot.
+struct Alone(Context);
+
+impl Answerer for Alone {
+    fn answer(self: Arc<Self>, _: &Value, _: Option<&Taken>, _: Result<Value, Failure>) -> Result<(), Gone> {
+        Err(Gone)
+    }
+}
+
+impl Caller for Alone {
+    fn context(&self) -> &Context {
+        &self.0
+    }
+
+    fn codec(&self) -> &dyn Codec {
+        const { &Edn::new() }
+    }
+}
+
+fn call_of(user: Option<&str>, id: EventId, data: Value, asked: Asked) -> Call {
+    let caller = Arc::new(Alone(context(user)));
+    Call { caller, id, payload: Payload::Made(data), asked, item: None }
+}
+
+fn context(user: Option<&str>) -> Context {
     let mut extensions = Extensions::new();
     extensions.insert("de-CH");
-    Arc::new(Context {
+    Context {
         user: user.map(UserId::from),
         client: ClientId::new("tab-1").unwrap(),
         session: SessionId::random(0, 1).unwrap(),
         extensions: Arc::new(extensions),
         server: server().0,
-    })
+    }
 }
 
 type Answers = Receiver<Result<Value, Failure>>;
@@ -69,7 +95,7 @@ fn request(user: Option<&str>, id: &str) -> (Call, Answers) {
     let id = EventId::new(id).unwrap();
     let answer = Box::new(move |answer| sender.send(answer).map_err(|_| Gone));
     let responder = Responder::new(id.clone(), answer);
-    (Call::made(context(user), id, Value::Integer(7), Some(responder)), answers)
+    (call_of(user, id, Value::Integer(7), Asked::By(responder)), answers)
 }
 
 async fn ask(router: &Router, user: Option<&str>, id: &str) -> Option<Result<Value, Failure>> {
@@ -209,7 +235,7 @@ fn routes_are_handled_in_order_unless_they_say_otherwise() {
     let router: Router = Router::new().on("a/slow", slow.concurrent(4)).on("a/one", slow).with_state(1_i64);
     let most = std::num::NonZeroUsize::new(4).unwrap();
     let concurrency = |id| {
-        let call = Call::made(context(None), EventId::new(id).unwrap(), Value::Nil, None);
+        let call = call_of(None, EventId::new(id).unwrap(), Value::Nil, Asked::Not);
         router.find(&call).concurrency()
     };
     assert_eq!(concurrency("a/slow"), Concurrency::AtMost(most));

@@ -27,7 +27,8 @@ const ARROWS: [(&str, &[&str]); 18] = [
     ("users", &[]),
     ("broker", &["topics"]),
     ("handle", &["broker", "topics", "users"]),
-    ("reply", &[]),
+    // An item of an outbox is answered by that, in whatever session it has by then.
+    ("reply", &["outbox"]),
     // A handler is a function of extractors, and an extractor reads the call of a handler: these two are one.
     ("extract", &["handle", "handler", "reply"]),
     ("handler", &["extract", "handle", "outbox", "reply"]),
