@@ -46,6 +46,7 @@ use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::Value;
 use bytes::Bytes;
+use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::any::Any;
 use std::fmt;
@@ -156,6 +157,27 @@ pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) 
         Ok(())
     })?;
     read.ok_or_else(|| DecodeError::Data("the codec read nothing".to_owned()))
+}
+
+/// Writes a message `[data slot]` of a type, as a frame: the same as [`Codec::encode_frame`] of what
+/// [`to_value`](crate::value::to_value) makes of it.
+///
+/// # Errors
+/// When the codec cannot express the data, or the type's own `Serialize` fails; nothing was written.
+pub fn frame_of<T: Serialize + ?Sized>(codec: &dyn Codec, data: &T, slot: &Value) -> Result<Frame, EncodeError> {
+    #[cfg(feature = "json")]
+    if let Some(json) = (codec as &dyn Any).downcast_ref::<Json>() {
+        return envelope::text::frame_of(json, data, slot);
+    }
+    #[cfg(feature = "edn")]
+    if let Some(edn) = (codec as &dyn Any).downcast_ref::<Edn>() {
+        return envelope::text::frame_of(edn, data, slot);
+    }
+    codec.encode_frame(&value_of(codec.name(), data)?, slot)
+}
+
+fn value_of<T: Serialize + ?Sized>(codec: &'static str, data: &T) -> Result<Value, EncodeError> {
+    crate::value::to_value(data).map_err(|error| EncodeError { codec, what: error.to_string() })
 }
 
 /// A value that a codec has no form for. A mistake of the caller; nothing was sent.

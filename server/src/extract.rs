@@ -3,7 +3,7 @@
 use crate::handle::Server;
 use crate::handler::{Call, Payload};
 use crate::identity::{Client, UserId};
-use crate::reply::{Failure, IntoFailure, IntoReply, Reply, Responder};
+use crate::reply::{Failure, IntoFailure, IntoReply, Pen, Reply, Responder, Written};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::convert::Infallible;
@@ -224,6 +224,14 @@ impl<T: DeserializeOwned> Data<T> {
     }
 }
 
+impl<T> Data<T> {
+    fn formless(error: &dyn std::error::Error) -> Reply {
+        let reply = std::any::type_name::<T>();
+        tracing::error!(%error, reply, "a handler's reply has no form on the wire");
+        Reply::Failure(Failure::internal())
+    }
+}
+
 impl<S: Sync, T: DeserializeOwned + Send> FromCall<S> for Data<T> {
     type Rejection = Failure;
 
@@ -242,14 +250,12 @@ impl<S: Sync, T: DeserializeOwned + Send> OptionalFromCall<S> for Data<T> {
 
 impl<T: Serialize> IntoReply for Data<T> {
     fn into_reply(self) -> Reply {
-        match to_value(&self.0) {
-            Ok(value) => Reply::Value(value),
-            Err(error) => {
-                let reply = std::any::type_name::<T>();
-                tracing::error!(%error, reply, "a handler's reply has no form on the wire");
-                Reply::Failure(Failure::internal())
-            }
-        }
+        to_value(&self.0).map_or_else(|error| Self::formless(&error), Reply::Value)
+    }
+
+    fn write(self, pen: &Pen<'_>) -> Reply {
+        let written = codec::frame_of(pen.codec, &self.0, pen.slot);
+        written.map_or_else(|error| Self::formless(&error), |frame| Reply::Written(Written(frame)))
     }
 }
 

@@ -5,7 +5,7 @@ use crate::future::BoxFuture;
 use crate::handle::Server;
 use crate::identity::{Client, ClientId, SessionId, UserId};
 use crate::outbox::Taken;
-use crate::reply::{Answerer, Asked, IntoFailure, IntoReply, Reply, Responder};
+use crate::reply::{Answerer, Asked, IntoFailure, IntoReply, Pen, Reply, Responder};
 use bytes::Bytes;
 use http::Extensions;
 use std::fmt;
@@ -43,6 +43,8 @@ pub(crate) trait Caller: Answerer {
     fn context(&self) -> &Context;
     /// What the data of its events is written in.
     fn codec(&self) -> &dyn Codec;
+    /// Whether a reply is a frame as the codec writes it.
+    fn is_plain(&self) -> bool;
 }
 
 /// One event on its way to a handler; what extractors read.
@@ -95,6 +97,14 @@ impl Call {
     #[must_use]
     pub fn is_asked(&self) -> bool {
         !matches!(self.asked, Asked::Not)
+    }
+
+    /// What a handler returned, as the reply.
+    fn reply(&self, returned: impl IntoReply) -> Reply {
+        match &self.asked {
+            Asked::InSlot(slot) if self.caller.is_plain() => returned.write(&Pen { codec: self.caller.codec(), slot }),
+            _ => returned.into_reply(),
+        }
     }
 
     /// The right to answer, if nothing has taken it.
@@ -195,7 +205,8 @@ macro_rules! handler {
                             Err(rejection) => return Reply::Failure(rejection.into_failure()),
                         };
                     )*
-                    self($($extractor,)*).await.into_reply()
+                    let returned = self($($extractor,)*).await;
+                    call.reply(returned)
                 })
             }
         }

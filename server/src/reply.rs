@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use std::fmt;
 use std::sync::Arc;
 use thiserror::Error;
-use tsugi_proto::{EventId, Value};
+use tsugi_proto::{Codec, EventId, Frame, Value};
 
 /// What the client is told.
 #[derive(Clone, Debug, PartialEq)]
@@ -16,6 +16,19 @@ pub enum Reply {
     Failure(Failure),
     /// Nothing, by this return at least.
     None,
+    /// What was written for its client already. A handler's return value becomes this by itself, where that saves a [`Value`].
+    #[doc(hidden)]
+    Written(Written),
+}
+
+/// A reply that needs nothing but to be sent.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Written(pub(crate) Frame);
+
+/// Writes what a handler returns as the reply to its request.
+pub struct Pen<'p> {
+    pub(crate) codec: &'p dyn Codec,
+    pub(crate) slot: &'p Value,
 }
 
 impl Reply {
@@ -25,6 +38,8 @@ impl Reply {
             Self::Value(value) => Some(Ok(value)),
             Self::Failure(failure) => Some(Err(failure)),
             Self::None => None,
+            // It is of another request.
+            Self::Written(_) => Some(Err(Failure::internal())),
         }
     }
 }
@@ -41,6 +56,16 @@ impl Reply {
 pub trait IntoReply {
     /// The reply.
     fn into_reply(self) -> Reply;
+
+    /// The same for one request, where it may be written at once.
+    #[doc(hidden)]
+    fn write(self, pen: &Pen<'_>) -> Reply
+    where
+        Self: Sized,
+    {
+        let _ = pen;
+        self.into_reply()
+    }
 }
 
 /// An error with a form on the wire, so that handlers can return it and clients can tell it apart by its code.
@@ -211,6 +236,13 @@ impl<T: IntoReply, E: IntoFailure> IntoReply for Result<T, E> {
             Err(error) => Reply::Failure(error.into_failure()),
         }
     }
+
+    fn write(self, pen: &Pen<'_>) -> Reply {
+        match self {
+            Ok(reply) => reply.write(pen),
+            Err(error) => Reply::Failure(error.into_failure()),
+        }
+    }
 }
 
 /// Nobody waits for an answer: the session has ended, or the client sent an event and not a request. Nothing needs to
@@ -224,7 +256,7 @@ pub(crate) type Answer = Box<dyn FnOnce(Result<Value, Failure>) -> Result<(), Go
 
 /// Takes answers back to a client whose requests are told apart by a slot, and perhaps by their place in its outbox.
 pub(crate) trait Answerer: Send + Sync {
-    fn answer(self: Arc<Self>, slot: &Value, item: Option<&Taken>, reply: Result<Value, Failure>) -> Result<(), Gone>;
+    fn answer(self: Arc<Self>, slot: &Value, item: Option<&Taken>, reply: Reply) -> Result<(), Gone>;
 }
 
 /// Who waits for an answer.
@@ -234,10 +266,10 @@ enum Asker {
 }
 
 impl Asker {
-    fn answer(self, reply: Result<Value, Failure>) -> Result<(), Gone> {
+    fn answer(self, reply: Reply) -> Result<(), Gone> {
         match self {
             Self::Slot(answerer, slot, item) => answerer.answer(&slot, item.as_deref(), reply),
-            Self::Once(answer) => answer(reply),
+            Self::Once(answer) => reply.into_result().map_or(Ok(()), answer),
         }
     }
 }
@@ -307,14 +339,14 @@ impl Responder {
     /// [`Gone`], when nobody waits any more.
     pub fn reply(mut self, reply: impl IntoReply) -> Result<(), Gone> {
         let asker = self.asker.take().ok_or(Gone)?;
-        reply.into_reply().into_result().map_or(Ok(()), |reply| asker.answer(reply))
+        asker.answer(reply.into_reply())
     }
 }
 
 impl Drop for Responder {
     fn drop(&mut self) {
         if let Some(asker) = self.asker.take()
-            && asker.answer(Err(Failure::internal())).is_ok()
+            && asker.answer(Reply::Failure(Failure::internal())).is_ok()
             && !std::thread::panicking()
         {
             tracing::warn!(event = %self.id, "a request was left unanswered: its Responder was dropped");

@@ -214,16 +214,12 @@ async fn run(handle: &dyn Handle<()>, call: &mut Call) -> Reply {
 fn answer(call: Call, reply: Reply) {
     // Whoever asked may be gone by now, and then there is nobody to tell.
     match (call.asked, reply) {
-        (Asked::InSlot(slot), reply) => {
-            if let Some(reply) = reply.into_result() {
-                let _ = call.caller.answer(&slot, call.item.as_deref(), reply);
-            }
-        }
+        (Asked::InSlot(slot), reply) => drop(call.caller.answer(&slot, call.item.as_deref(), reply)),
         (Asked::By(responder), reply) => drop(responder.reply(reply)),
         (Asked::Not, Reply::Failure(failure)) => {
             tracing::debug!(event = %call.id, %failure, "an event was not handled")
         }
-        (Asked::Not, Reply::Value(_) | Reply::None) => {}
+        (Asked::Not, Reply::Value(_) | Reply::Written(_) | Reply::None) => {}
     }
 }
 

@@ -109,10 +109,24 @@ impl Format for Edn {
 impl Text for Edn {
     const BETWEEN: &'static str = " ";
     const NIL: &'static str = "nil";
+    const BETWEEN_ENTRIES: &'static str = ", ";
+    const KEY_AND_VALUE: &'static str = " ";
+
+    fn depth(&self) -> usize {
+        // The packet and its batch are two levels that the reader will count.
+        self.max_depth.saturating_sub(2)
+    }
 
     fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError> {
-        // The packet and its batch are two levels that the reader will count.
-        writer::write(value, self.max_depth.saturating_sub(2), out)
+        writer::write(value, self.depth(), out)
+    }
+
+    fn write_string(text: &str, out: &mut String) {
+        writer::string(text, out);
+    }
+
+    fn write_keyword(name: &str, out: &mut String) -> Result<(), EncodeError> {
+        writer::keyword(name, out)
     }
 }
 

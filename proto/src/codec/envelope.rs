@@ -1,6 +1,8 @@
 //! The shapes of packets, for every codec: `[payload slot]` one after another.
 
 #[cfg(any(feature = "edn", feature = "json"))]
+mod direct;
+#[cfg(any(feature = "edn", feature = "json"))]
 pub(super) mod text;
 
 use super::{DecodeError, Form, Reader};

@@ -94,10 +94,25 @@ impl Format for Json {
 impl Text for Json {
     const BETWEEN: &'static str = ",";
     const NIL: &'static str = "null";
+    const BETWEEN_ENTRIES: &'static str = ",";
+    const KEY_AND_VALUE: &'static str = ":";
+
+    fn depth(&self) -> usize {
+        // The packet and its batch are two levels that the reader will count.
+        self.max_depth.saturating_sub(2)
+    }
 
     fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError> {
-        // The packet and its batch are two levels that the reader will count.
-        writer::write(value, self.max_depth.saturating_sub(2), out)
+        writer::write(value, self.depth(), out)
+    }
+
+    fn write_string(text: &str, out: &mut String) {
+        write_string(text, out);
+    }
+
+    fn write_keyword(name: &str, out: &mut String) -> Result<(), EncodeError> {
+        write_string(name, out);
+        Ok(())
     }
 }
 

@@ -5,6 +5,7 @@
 mod codecs;
 mod connection_outbox;
 mod connection_rules;
+mod direct;
 mod edn_literals;
 mod gzip;
 mod hostile;

@@ -3,20 +3,39 @@
 use super::Peer;
 use crate::handler::{Caller, Context};
 use crate::outbox::Taken;
-use crate::reply::{Answerer, Failure, Gone};
+use crate::reply::{Answerer, Failure, Gone, Reply, Written};
 use std::sync::Arc;
-use tsugi_proto::Value;
-use tsugi_proto::codec::{Codec, EncodeError};
+use tsugi_proto::codec::Codec;
+use tsugi_proto::session::Item;
+use tsugi_proto::{Framing, Value};
 
 impl Answerer for Peer {
-    /// What is no item of an outbox is answered in this session only.
-    fn answer(self: Arc<Self>, slot: &Value, item: Option<&Taken>, reply: Result<Value, Failure>) -> Result<(), Gone> {
-        let Some(taken) = item else {
-            let item = write_reply(reply, |payload| self.kit().write(payload, slot))?;
-            return self.send(item).map_err(|_| Gone);
+    fn answer(self: Arc<Self>, slot: &Value, item: Option<&Taken>, reply: Reply) -> Result<(), Gone> {
+        let payload = match reply {
+            Reply::None => return Ok(()),
+            Reply::Written(Written(frame)) => return self.deliver(item, Item::Message(frame)),
+            Reply::Value(value) => value,
+            Reply::Failure(failure) => failure.to_value(),
         };
-        taken.answer(write_reply(reply, |payload| self.kit().codec.encode_frame(payload, slot))?);
-        Ok(())
+        let written = self.kit().write(&payload, slot).or_else(|error| {
+            tracing::error!(target: "tsugi", %error, "a reply could not be written");
+            let failure = Failure::new(Failure::FAILED, "the reply could not be written");
+            self.kit().write(&failure.to_value(), slot)
+        });
+        self.deliver(item, written.map_err(|_| Gone)?)
+    }
+}
+
+impl Peer {
+    /// What is no item of an outbox is answered in this session only.
+    fn deliver(self: &Arc<Self>, taken: Option<&Taken>, reply: Item) -> Result<(), Gone> {
+        match (taken, reply) {
+            (Some(taken), Item::Message(frame)) => {
+                taken.answer(frame);
+                Ok(())
+            }
+            (_, reply) => self.send(reply).map_err(|_| Gone),
+        }
     }
 }
 
@@ -28,13 +47,8 @@ impl Caller for Peer {
     fn codec(&self) -> &dyn Codec {
         &*self.kit().codec
     }
-}
 
-/// Writes a reply, or that it could not be written.
-fn write_reply<T>(reply: Result<Value, Failure>, write: impl Fn(&Value) -> Result<T, EncodeError>) -> Result<T, Gone> {
-    let written = write(&reply.unwrap_or_else(|failure| failure.to_value())).or_else(|error| {
-        tracing::error!(target: "tsugi", %error, "a reply could not be written");
-        write(&Failure::new(Failure::FAILED, "the reply could not be written").to_value())
-    });
-    written.map_err(|_| Gone)
+    fn is_plain(&self) -> bool {
+        self.kit().framing == Framing::Plain
+    }
 }

@@ -55,7 +55,7 @@ fn server() -> (Server, Arc<Recorder>) {
 struct Alone(Context);
 
 impl Answerer for Alone {
-    fn answer(self: Arc<Self>, _: &Value, _: Option<&Taken>, _: Result<Value, Failure>) -> Result<(), Gone> {
+    fn answer(self: Arc<Self>, _: &Value, _: Option<&Taken>, _: Reply) -> Result<(), Gone> {
         Err(Gone)
     }
 }
@@ -67,6 +67,10 @@ impl Caller for Alone {
 
     fn codec(&self) -> &dyn Codec {
         const { &Edn::new() }
+    }
+
+    fn is_plain(&self) -> bool {
+        true
     }
 }
 

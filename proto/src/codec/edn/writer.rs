@@ -22,7 +22,7 @@ pub(super) fn write(value: &Value, depth: usize, out: &mut String) -> Result<(),
         Value::Ratio(text) => checked(number::is_ratio(text), "", text, "", out)?,
         Value::Character(value) => character(*value, out),
         Value::String(text) => string(text, out),
-        Value::Keyword(text) => checked(atom::is_keyword(text), ":", text, "", out)?,
+        Value::Keyword(text) => keyword(text, out)?,
         Value::Symbol(text) => checked(atom::is_symbol(text), "", text, "", out)?,
         Value::List(elements) => sequence("(", elements, ')', depth, out)?,
         Value::Vector(elements) => sequence("[", elements, ']', depth, out)?,
@@ -51,6 +51,10 @@ fn checked(valid: bool, before: &str, text: &str, after: &str, out: &mut String)
     Ok(())
 }
 
+pub(super) fn keyword(name: &str, out: &mut String) -> Result<(), EncodeError> {
+    checked(atom::is_keyword(name), ":", name, "", out)
+}
+
 fn float(value: f64, out: &mut String) {
     if value.is_nan() {
         return out.push_str("##NaN");
@@ -73,7 +77,7 @@ fn character(value: char, out: &mut String) {
     }
 }
 
-fn string(text: &str, out: &mut String) {
+pub(super) fn string(text: &str, out: &mut String) {
     out.push('"');
     let mut rest = text;
     while let Some(at) = quote_backslash_or_control(rest.as_bytes()) {

@@ -1,11 +1,13 @@
 //! Writing packets as text.
 
 use super::Format;
-use crate::codec::EncodeError;
+use super::direct::Direct;
+use crate::codec::{EncodeError, value_of};
 use crate::framing::Frame;
 use crate::message::{Message, Utf8Bytes};
 use crate::value::Value;
 use bytes::Bytes;
+use serde::Serialize;
 use std::cell::Cell;
 
 /// What distinguishes one text codec from another when it writes.
@@ -13,8 +15,21 @@ pub(in crate::codec) trait Text: Format {
     /// Between `[`, the elements and `]` of a packet.
     const BETWEEN: &'static str;
     const NIL: &'static str;
+    /// Between the entries of a map.
+    const BETWEEN_ENTRIES: &'static str;
+    /// Between a key and its value.
+    const KEY_AND_VALUE: &'static str;
+
+    /// How many levels of collections data may have.
+    fn depth(&self) -> usize;
 
     fn write(&self, value: &Value, out: &mut String) -> Result<(), EncodeError>;
+
+    /// As [`Value::String`] is written.
+    fn write_string(text: &str, out: &mut String);
+
+    /// As [`Value::Keyword`] is written.
+    fn write_keyword(name: &str, out: &mut String) -> Result<(), EncodeError>;
 }
 
 thread_local! {
@@ -33,9 +48,29 @@ pub(in crate::codec) fn encode<C: Text>(codec: &C, payload: &Value, slot: &Value
 
 /// The same as a frame.
 pub(in crate::codec) fn frame<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Frame, EncodeError> {
+    in_scratch(|out| packet(codec, payload, slot, out))
+}
+
+/// The same of a type.
+pub(in crate::codec) fn frame_of<C: Text, T: Serialize + ?Sized>(
+    codec: &C,
+    data: &T,
+    slot: &Value,
+) -> Result<Frame, EncodeError> {
+    in_scratch(|out| {
+        out.push('[');
+        if data.serialize(Direct::new(codec, out)).is_err() {
+            out.truncate(1);
+            codec.write(&value_of(C::NAME, data)?, out)?;
+        }
+        end(codec, slot, out)
+    })
+}
+
+fn in_scratch(write: impl FnOnce(&mut String) -> Result<(), EncodeError>) -> Result<Frame, EncodeError> {
     let mut out = SCRATCH.take();
     out.clear();
-    let frame = packet(codec, payload, slot, &mut out).map(|()| Frame::text(out.as_bytes()));
+    let frame = write(&mut out).map(|()| Frame::text(out.as_bytes()));
     if out.capacity() <= SCRATCH_BYTES {
         SCRATCH.set(out);
     }
@@ -45,6 +80,10 @@ pub(in crate::codec) fn frame<C: Text>(codec: &C, payload: &Value, slot: &Value)
 fn packet<C: Text>(codec: &C, payload: &Value, slot: &Value, out: &mut String) -> Result<(), EncodeError> {
     out.push('[');
     codec.write(payload, out)?;
+    end(codec, slot, out)
+}
+
+fn end<C: Text>(codec: &C, slot: &Value, out: &mut String) -> Result<(), EncodeError> {
     out.push_str(C::BETWEEN);
     codec.write(slot, out)?;
     out.push(']');
