@@ -14,17 +14,23 @@ mod integer;
 pub mod json;
 #[cfg(any(feature = "json", feature = "transit"))]
 mod json_text;
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+mod levels;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 #[cfg(any(feature = "edn", feature = "msgpack", feature = "transit"))]
 mod number;
 pub mod older;
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+mod plain;
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 mod scan;
 #[cfg(feature = "test-suite")]
 pub mod suite;
 #[cfg(feature = "transit")]
 pub mod transit;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod unabridged;
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 mod unicode;
 

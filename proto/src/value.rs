@@ -7,6 +7,8 @@ mod de;
 pub(crate) mod instant;
 pub(crate) mod ser;
 mod serde_value;
+pub(crate) mod shortcuts;
+pub(crate) mod skip;
 pub(crate) mod token;
 mod walk;
 

@@ -28,7 +28,7 @@ use crate::framing::Frame;
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Token, Tokens};
-use crate::value::{Value, build};
+use crate::value::{Value, build, skip};
 use bytes::Bytes;
 use lexer::Lexer;
 use serde::Deserialize;
@@ -74,7 +74,7 @@ pub fn read(text: &str) -> Result<Value, DecodeError> {
 /// # Errors
 /// When it is malformed, nested too deeply, or does not fit `T`.
 pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DecodeError> {
-    build::skip(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))?;
+    skip::skip(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))?;
     T::deserialize(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))
 }
 

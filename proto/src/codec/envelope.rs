@@ -8,7 +8,7 @@ use crate::event::EventId;
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Shape, Source, Token, Tokens};
-use crate::value::{Value, build};
+use crate::value::{Value, build, skip};
 use bytes::Bytes;
 #[cfg(any(feature = "edn", feature = "json"))]
 use serde::de::DeserializeOwned;
@@ -85,7 +85,7 @@ fn packet<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Packet, De
 
 /// The start of a packet: a vector with something in it.
 fn open<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<(), DecodeError> {
-    if tokens.next()? != Token::Open(Shape::Vector) || *tokens.peek()? == Token::Close {
+    if tokens.open()? != Some(Shape::Vector) || tokens.closes()? {
         return Err(DecodeError::Envelope);
     }
     Ok(())
@@ -93,10 +93,10 @@ fn open<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<(), DecodeEr
 
 /// The rest of a packet after its payload: a slot or none, and the end.
 fn slot<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Value, DecodeError> {
-    let slot = match tokens.peek()? {
-        Token::Close => Value::Nil,
-        _ => build::value(tokens)?,
-    };
+    if tokens.closes()? {
+        return Ok(Value::Nil);
+    }
+    let slot = build::value(tokens)?;
     match tokens.next()? {
         Token::Close => Ok(slot),
         _ => Err(DecodeError::Envelope),
@@ -130,7 +130,7 @@ type Data = Option<std::ops::Range<usize>>;
 
 /// Reads `[id]` or `[id data]`; after `None`, an unknown part of what is there was read.
 fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Option<(EventId, Data)>, DecodeError> {
-    if tokens.next()? != Token::Open(Shape::Vector) {
+    if tokens.open()? != Some(Shape::Vector) {
         return Ok(None);
     }
     let whole = tokens.start();
@@ -138,7 +138,7 @@ fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Opt
     let mut data = None;
     if *tokens.peek()? != Token::Close {
         let start = tokens.start();
-        build::skip(tokens)?;
+        skip::skip(tokens)?;
         data = Some(start..tokens.end());
     }
     let complete = tokens.next()? == Token::Close;

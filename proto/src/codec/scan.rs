@@ -19,7 +19,20 @@ pub(super) fn quote_backslash_or_control(text: &[u8]) -> Option<usize> {
 }
 
 /// `mark` sets the high bit of bytes that are meant. It may also set it in bytes behind one that is, never before.
+#[inline(always)]
 fn find(text: &[u8], mark: impl Fn(u64) -> u64, is_meant: impl Fn(u8) -> bool) -> Option<usize> {
+    // Most text is short, keys are: it ends before more at a time would pay.
+    for (index, word) in text.as_chunks::<8>().0.iter().take(2).enumerate() {
+        let marked = mark(u64::from_le_bytes(*word));
+        if marked != 0 {
+            return Some(index * 8 + marked.trailing_zeros() as usize / 8);
+        }
+    }
+    find_far(text, mark, is_meant)
+}
+
+#[inline(always)]
+fn find_far(text: &[u8], mark: impl Fn(u64) -> u64, is_meant: impl Fn(u8) -> bool) -> Option<usize> {
     // Without an early end inside of a run, compilers look at all its bytes with a few vector instructions.
     let is_plain = |run: &&[u8; 32]| !run.iter().fold(false, |found, byte| found | is_meant(*byte));
     let plain = 32 * text.as_chunks::<32>().0.iter().take_while(is_plain).count();

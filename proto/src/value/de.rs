@@ -1,6 +1,7 @@
 //! Tokens as any type that serde can read: the one deserializer of text and values.
 
-use super::build;
+use super::shortcuts::{Number, Word};
+use super::skip;
 use super::token::{Shape, Source, Token, Tokens};
 use super::walk::Walk;
 use super::{Value, ValueError};
@@ -72,6 +73,38 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
+    /// A collection of either kind, or what is none.
+    #[inline]
+    fn visit_members<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.opens() {
+            Some(Shape::Map) => self.visit_map(visitor),
+            Some(_) => self.visit_seq(visitor),
+            None => self.visit_next(visitor),
+        }
+    }
+
+    fn visit_next<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        let token = self.next()?;
+        self.visit(token, visitor)
+    }
+
+    #[inline]
+    fn visit_number<V: Visitor<'de>>(number: Number, visitor: V) -> Result<V::Value, DecodeError> {
+        match number {
+            Number::Integer(value) => visitor.visit_i64(value),
+            Number::Float(value) => visitor.visit_f64(value),
+        }
+    }
+
+    #[inline]
+    fn visit_word<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.word() {
+            Some(Word::Boolean(value)) => visitor.visit_bool(value),
+            Some(Word::Nil) => visitor.visit_unit(),
+            None => self.visit_next(visitor),
+        }
+    }
+
     fn visit_seq<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
         let mut members = Members { tokens: self, closed: false };
         let read = visitor.visit_seq(&mut members)?;
@@ -85,7 +118,15 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     }
 
     /// An integer: of any size, a moment as milliseconds and, in a format that widens, decimal text.
+    #[inline]
     fn visit_whole<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.number() {
+            Some(number) => Self::visit_number(number, visitor),
+            None => self.visit_whole_token(visitor),
+        }
+    }
+
+    fn visit_whole_token<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.untagged()? {
             Token::Instant(millis) => visitor.visit_i64(millis),
             Token::String(text) if S::WIDENS && is_decimal(&text) => visit_integer(&text, visitor),
@@ -93,7 +134,15 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
+    #[inline]
     fn visit_float<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.number() {
+            Some(number) => Self::visit_number(number, visitor),
+            None => self.visit_float_token(visitor),
+        }
+    }
+
+    fn visit_float_token<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.untagged()? {
             Token::Decimal(text) | Token::BigInteger(text) => visitor.visit_f64(text.parse().unwrap_or(f64::NAN)),
             Token::Ratio(text) => visitor.visit_f64(ratio(&text)),
@@ -104,7 +153,15 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
-    fn visit_words<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    #[inline]
+    fn visit_text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.name() {
+            Some(name) => visitor.visit_borrowed_str(name.text()),
+            None => self.visit_text_token(visitor),
+        }
+    }
+
+    fn visit_text_token<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
         match self.untagged()? {
             Token::BigInteger(text) => visit_text(text, visitor),
             token => self.visit(token, visitor),
@@ -188,6 +245,7 @@ fn ratio(text: &str) -> f64 {
 
 macro_rules! forward {
     ($to:ident: $($method:ident)*) => {$(
+        #[inline]
         fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
             self.$to(visitor)
         }
@@ -198,22 +256,54 @@ impl<'de, S: Source<'de>> Deserializer<'de> for &mut Tokens<'de, S> {
     type Error = DecodeError;
 
     fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let token = self.next()?;
-        self.visit(token, visitor)
+        self.visit_next(visitor)
     }
 
     forward!(visit_whole: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128);
     forward!(visit_whole: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128);
     forward!(visit_float: deserialize_f32 deserialize_f64);
-    forward!(visit_words: deserialize_str deserialize_string);
+    forward!(visit_text: deserialize_str deserialize_string);
     forward!(visit_octets: deserialize_bytes deserialize_byte_buf);
+    forward!(visit_members: deserialize_seq deserialize_map);
+    forward!(visit_word: deserialize_bool);
 
+    #[inline]
     fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if *self.peek()? == Token::Nil {
-            self.next()?;
-            return visitor.visit_none();
+        if self.nil()? { visitor.visit_none() } else { visitor.visit_some(self) }
+    }
+
+    /// A name, of a field or variant. Unlike text, no number is one.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        match self.name() {
+            Some(name) => visitor.visit_borrowed_str(name.text()),
+            None => self.visit_next(visitor),
         }
-        visitor.visit_some(self)
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, DecodeError> {
+        self.visit_members(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.visit_members(visitor)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, DecodeError> {
+        self.visit_members(visitor)
     }
 
     fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, to: V) -> Result<V::Value, DecodeError> {
@@ -242,12 +332,12 @@ impl<'de, S: Source<'de>> Deserializer<'de> for &mut Tokens<'de, S> {
     }
 
     fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        build::skip(self)?;
+        skip::skip(self)?;
         visitor.visit_unit()
     }
 
     serde::forward_to_deserialize_any! {
-        bool char unit unit_struct seq tuple tuple_struct map struct identifier
+        char unit unit_struct
     }
 }
 
@@ -259,11 +349,9 @@ struct Members<'t, 'de, S> {
 
 impl<'de, S: Source<'de>> Members<'_, 'de, S> {
     /// Whether there is a further member.
+    #[inline]
     fn more(&mut self) -> Result<bool, DecodeError> {
-        if !self.closed && *self.tokens.peek()? == Token::Close {
-            self.tokens.next()?;
-            self.closed = true;
-        }
+        self.closed = self.closed || self.tokens.closes()?;
         Ok(!self.closed)
     }
 

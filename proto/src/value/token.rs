@@ -6,6 +6,7 @@
     allow(dead_code, reason = "only codecs have positions")
 )]
 
+use super::shortcuts::{Marked, Name, Number, Shortcuts, Word};
 use crate::codec::DecodeError;
 use std::borrow::Cow;
 
@@ -44,7 +45,7 @@ pub(crate) enum Shape {
 }
 
 /// A run of tokens. A collection is opened and closed; a map's tokens are keys and values in turn.
-pub(crate) trait Source<'de>: Clone {
+pub(crate) trait Source<'de>: Clone + Shortcuts<'de> {
     /// Whether text stands for what the format lacks, as in JSON: integers beyond 2^53 and bytes.
     const WIDENS: bool;
 
@@ -82,6 +83,79 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     pub(crate) fn peek(&mut self) -> Result<&Token<'de>, DecodeError> {
         let token = self.next()?;
         Ok(self.seen.insert(token))
+    }
+
+    /// What a short way gives, where no token was seen already.
+    #[inline]
+    fn short<T>(&mut self, way: impl FnOnce(&mut S) -> Option<T>) -> Option<T> {
+        if self.seen.is_none() { way(&mut self.source) } else { None }
+    }
+
+    /// The start of a collection, if the short way knows it.
+    #[inline]
+    pub(crate) fn opens(&mut self) -> Option<Shape> {
+        self.short(S::opens)
+    }
+
+    /// The start of a collection; of anything else, a token was read.
+    pub(crate) fn open(&mut self) -> Result<Option<Shape>, DecodeError> {
+        if let Some(shape) = self.opens() {
+            return Ok(Some(shape));
+        }
+        match self.next()? {
+            Token::Open(shape) => Ok(Some(shape)),
+            _ => Ok(None),
+        }
+    }
+
+    /// Text, if the short way knows it.
+    #[inline]
+    pub(crate) fn name(&mut self) -> Option<Name<'de>> {
+        self.short(S::name)
+    }
+
+    /// A number, if the short way knows it.
+    #[inline]
+    pub(crate) fn number(&mut self) -> Option<Number> {
+        self.short(S::number)
+    }
+
+    /// Nil, true or false, if the short way knows it.
+    #[inline]
+    pub(crate) fn word(&mut self) -> Option<Word> {
+        self.short(S::word)
+    }
+
+    /// Passes over members as long as the short way knows them, and how many.
+    #[inline]
+    pub(crate) fn passes(&mut self, names: &mut Vec<Marked<'de>>) -> usize {
+        if self.seen.is_none() { self.source.passes(names) } else { 0 }
+    }
+
+    /// Whether nil is next, which only then is passed over.
+    #[inline]
+    pub(crate) fn nil(&mut self) -> Result<bool, DecodeError> {
+        match self.short(S::nil) {
+            Some(is_nil) => Ok(is_nil),
+            None => self.takes(&Token::Nil),
+        }
+    }
+
+    /// Whether the innermost collection ends here, whose end only then is passed over.
+    #[inline]
+    pub(crate) fn closes(&mut self) -> Result<bool, DecodeError> {
+        match self.short(S::closes) {
+            Some(closes) => Ok(closes),
+            None => self.takes(&Token::Close),
+        }
+    }
+
+    fn takes(&mut self, token: &Token<'_>) -> Result<bool, DecodeError> {
+        let is_next = self.peek()? == token;
+        if is_next {
+            self.seen = None;
+        }
+        Ok(is_next)
     }
 
     /// Where the token that was read or seen last began.

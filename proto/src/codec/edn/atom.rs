@@ -14,8 +14,16 @@ pub(super) fn extent(text: &str) -> &str {
     &text[..end.map_or(text.len(), |end| first + end)]
 }
 
-fn ends_atom(byte: u8) -> bool {
+/// Whitespace and commas.
+#[inline]
+pub(super) const fn is_blank(byte: u8) -> bool {
     matches!(byte, b' ' | b',' | b'\t'..=b'\r' | 0x1c..=0x1f)
+}
+
+/// Whether an atom ends before `byte`.
+#[inline]
+pub(super) const fn ends_atom(byte: u8) -> bool {
+    is_blank(byte)
         || matches!(byte, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b';' | b'\\' | b'^' | b'@' | b'`' | b'~')
 }
 
