@@ -4,6 +4,7 @@ pub(crate) mod base64;
 pub(crate) mod build;
 mod compare;
 mod de;
+mod failure;
 pub(crate) mod instant;
 pub(crate) mod ser;
 mod serde_value;

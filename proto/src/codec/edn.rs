@@ -75,7 +75,7 @@ pub fn read(text: &str) -> Result<Value, DecodeError> {
 /// When it is malformed, nested too deeply, or does not fit `T`.
 pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DecodeError> {
     skip::skip(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))?;
-    T::deserialize(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))
+    T::deserialize(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth))).map_err(DecodeError::from)
 }
 
 /// Writes one value.

@@ -84,7 +84,7 @@ pub fn read(data: &[u8]) -> Result<Value, DecodeError> {
 /// As for [`read`], or when it does not fit `T`.
 pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, DecodeError> {
     skip::skip(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth)))?;
-    T::deserialize(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth)))
+    T::deserialize(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth))).map_err(DecodeError::from)
 }
 
 /// Writes one value.

@@ -101,7 +101,7 @@ pub fn read(text: &str) -> Result<Value, DecodeError> {
 /// As for [`read`], or when it does not fit `T`.
 pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DecodeError> {
     skip::skip(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth)))?;
-    T::deserialize(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth)))
+    T::deserialize(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth))).map_err(DecodeError::from)
 }
 
 /// Writes one value. What JSON would write without a bracket is quoted with `["~#'",…]`.

@@ -150,6 +150,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
+    #[cold]
     fn takes(&mut self, token: &Token<'_>) -> Result<bool, DecodeError> {
         let is_next = self.peek()? == token;
         if is_next {

@@ -94,8 +94,7 @@ impl<'de> Lexer<'de> {
 
     #[inline]
     fn number_at(&self, at: usize) -> Option<(Number, usize)> {
-        let (number, length) = plain::number(self.text.as_bytes().get(at..)?)?;
-        self.is_end(at + length).then_some((number, at + length))
+        plain::number(self.text.as_bytes(), at).filter(|(_, end)| self.is_end(*end))
     }
 
     fn word_at(&self, at: usize) -> Option<(Word, usize)> {

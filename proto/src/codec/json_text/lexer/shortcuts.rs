@@ -66,9 +66,9 @@ impl<'de> Lexer<'de> {
     #[inline]
     fn number_at(&self, at: usize) -> Option<(Number, usize)> {
         let bytes = self.text.as_bytes();
-        let (number, length) = plain::number(bytes.get(at..)?)?;
-        let ends = !matches!(bytes.get(at + length), Some(b'.' | b'e' | b'E'));
-        (ends && !self.place.is_key()).then_some((number, at + length))
+        let (number, end) = plain::number(bytes, at)?;
+        let ends = !matches!(bytes.get(end), Some(b'.' | b'e' | b'E'));
+        (ends && !self.place.is_key()).then_some((number, end))
     }
 
     fn word_at(&self, at: usize) -> Option<(Word, usize)> {
