@@ -134,14 +134,15 @@ fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Opt
         return Ok(None);
     }
     let whole = tokens.start();
-    let Some(id) = C::event_id(&tokens.next()?) else { return Ok(None) };
+    let Some(id) = C::event_id(&tokens.next_name()?) else { return Ok(None) };
     let mut data = None;
-    if *tokens.peek()? != Token::Close {
-        let start = tokens.start();
+    let mut complete = tokens.closes()?;
+    if !complete {
+        let start = tokens.begins()?;
         skip::skip(tokens)?;
         data = Some(start..tokens.end());
+        complete = tokens.next()? == Token::Close;
     }
-    let complete = tokens.next()? == Token::Close;
     if C::DATA == DataForm::InItsEvent {
         data = data.map(|_| whole..tokens.end());
     }

@@ -32,9 +32,12 @@ impl<'de> Marked<'de> {
     #[inline]
     pub(crate) fn new(name: Name<'de>) -> Self {
         let bytes = name.text().as_bytes();
-        let length = bytes.len();
-        let byte = |at: usize| bytes.get(at).map_or(0, |byte| u32::from(*byte));
-        let mixed = byte(0) | byte(length / 2) << 8 | byte(length.wrapping_sub(1)) << 16 | (length as u32) << 24;
+        let head = match bytes.first_chunk() {
+            Some(head) => u32::from_le_bytes(*head),
+            None => bytes.first().map_or(0, |byte| u32::from(*byte)),
+        };
+        let last = bytes.last().map_or(0, |byte| u32::from(*byte));
+        let mixed = head ^ last << 24 ^ (bytes.len() as u32) << 16;
         Self { mark: mixed, name }
     }
 }
@@ -60,6 +63,12 @@ pub(crate) trait Shortcuts<'de> {
     /// Whether the innermost collection ends here, in which case it was left.
     #[inline]
     fn closes(&mut self) -> Option<bool> {
+        None
+    }
+
+    /// Where the next form begins, in bytes. It is not read.
+    #[inline]
+    fn begins(&self) -> Option<usize> {
         None
     }
 

@@ -114,6 +114,16 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         self.short(S::name)
     }
 
+    /// The next token, which most likely is a name.
+    #[inline]
+    pub(crate) fn next_name(&mut self) -> Result<Token<'de>, DecodeError> {
+        match self.name() {
+            Some(Name::String(text)) => Ok(Token::String(Cow::Borrowed(text))),
+            Some(Name::Keyword(text)) => Ok(Token::Keyword(Cow::Borrowed(text))),
+            None => self.next(),
+        }
+    }
+
     /// A number, if the short way knows it.
     #[inline]
     pub(crate) fn number(&mut self) -> Option<Number> {
@@ -157,6 +167,16 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
             self.seen = None;
         }
         Ok(is_next)
+    }
+
+    /// Where the next form begins.
+    #[inline]
+    pub(crate) fn begins(&mut self) -> Result<usize, DecodeError> {
+        if let (None, Some(at)) = (&self.seen, self.source.begins()) {
+            return Ok(at);
+        }
+        self.peek()?;
+        Ok(self.source.start())
     }
 
     /// Where the token that was read or seen last began.

@@ -2,22 +2,11 @@
 //! of it.
 
 use super::Lexer;
-use crate::codec::edn::atom::{ends_atom, is_blank};
+use crate::codec::edn::atom::{ends_atom, is_blank, is_in_names};
 use crate::codec::plain;
 use crate::codec::scan::quote_or_backslash;
 use crate::value::shortcuts::{Marked, Name, Number, Shortcuts, Word};
 use crate::value::token::Shape;
-
-/// ASCII that a name may hold anywhere, whatever is beside it: neither `:` nor `/`.
-const IN_NAMES: [bool; 256] = {
-    let mut may = [false; 256];
-    let mut bytes: &[u8] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789.*+!-_?$%&=<>#'|";
-    while let [byte, rest @ ..] = bytes {
-        may[*byte as usize] = true;
-        bytes = rest;
-    }
-    may
-};
 
 impl<'de> Lexer<'de> {
     /// Where the next form begins and with which byte, if no other form is in between.
@@ -51,15 +40,24 @@ impl<'de> Lexer<'de> {
         if rest.as_bytes()[end] == b'"' { rest.get(..end) } else { None }
     }
 
-    /// The keyword whose colon is at `at`.
+    /// The keyword whose colon is at `at`, with a namespace or without.
     #[inline]
     fn keyword(&self, at: usize) -> Option<&'de str> {
-        let mut end = at + 1;
-        while self.text.as_bytes().get(end).is_some_and(|byte| IN_NAMES[usize::from(*byte)]) {
+        let mut end = self.part_of_name(at + 1)?;
+        if self.text.as_bytes().get(end) == Some(&b'/') {
+            end = self.part_of_name(end + 1)?;
+        }
+        if self.is_end(end) && self.level.namespace.is_none() { self.text.get(at + 1..end) } else { None }
+    }
+
+    /// Where what a name may hold ends, if there is any.
+    #[inline]
+    fn part_of_name(&self, start: usize) -> Option<usize> {
+        let mut end = start;
+        while self.text.as_bytes().get(end).is_some_and(|byte| is_in_names(*byte)) {
             end += 1;
         }
-        let is_whole = end > at + 1 && self.is_end(end) && self.level.namespace.is_none();
-        if is_whole { self.text.get(at + 1..end) } else { None }
+        (end > start).then_some(end)
     }
 
     /// Whether an atom that reaches to `at` ends there.
@@ -124,6 +122,12 @@ impl<'de> Shortcuts<'de> for Lexer<'de> {
         self.at = at + 1;
         self.leave();
         Some(true)
+    }
+
+    #[inline]
+    fn begins(&self) -> Option<usize> {
+        let (at, byte) = self.lead()?;
+        (!matches!(byte, b'#' | b'^' | b';')).then_some(at)
     }
 
     #[inline]

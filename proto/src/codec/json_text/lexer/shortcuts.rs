@@ -94,6 +94,11 @@ impl<'de> Shortcuts<'de> for Lexer<'de> {
     }
 
     #[inline]
+    fn begins(&self) -> Option<usize> {
+        self.lead().map(|(at, _)| at)
+    }
+
+    #[inline]
     fn opens(&mut self) -> Option<Shape> {
         let (at, byte) = self.lead()?;
         let (shape, place) = match byte {
