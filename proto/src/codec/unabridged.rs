@@ -99,11 +99,11 @@ pub(crate) fn json(text: &str) {
 fn agree<C: Format + Clone>(codec: &C, text: &str) {
     let plain = Unabridged(codec.clone());
     let message = Message::text(text);
-    same(text, envelope::decode_all(codec, &message), envelope::decode_all(&plain, &message));
-    same(text, envelope::decode_events(codec, &message), envelope::decode_events(&plain, &message));
+    same(text, &envelope::decode_all(codec, &message), &envelope::decode_all(&plain, &message));
+    same(text, &envelope::decode_events(codec, &message), &envelope::decode_events(&plain, &message));
     let read = forms(&plain, text);
     let is_checked = read.is_ok();
-    same(text, forms(codec, text), read);
+    same(text, &forms(codec, text), &read);
     typed::<Vec<Row>, C>(codec, text, is_checked);
     typed::<Value, C>(codec, text, is_checked);
     if is_checked {
@@ -121,7 +121,7 @@ fn typed<T: DeserializeOwned + Debug + PartialEq, C: Format + Clone>(codec: &C, 
     let plain = Unabridged(codec.clone());
     let (short, tokens) = (envelope::read::<_, T>(codec, text.as_bytes()), envelope::read(&plain, text.as_bytes()));
     if is_checked || short.is_ok() || tokens.is_ok() {
-        same(text, short, tokens);
+        same(text, &short, &tokens);
     }
 }
 
@@ -139,7 +139,7 @@ fn forms<C: Format>(codec: &C, text: &str) -> Result<(Value, usize, String), Dec
 }
 
 /// They may show the same without being it: not-a-number does.
-fn same<T: Debug + PartialEq>(text: &str, short: Result<T, DecodeError>, tokens: Result<T, DecodeError>) {
+fn same<T: Debug + PartialEq>(text: &str, short: &Result<T, DecodeError>, tokens: &Result<T, DecodeError>) {
     if short == tokens {
         return;
     }

@@ -1,13 +1,14 @@
 //! The short ways past [`Token`](super::token::Token): most of what is read is text, small numbers and brackets, and making
 //! a token of each costs more than reading it.
 
+#![cfg_attr(not(feature = "edn"), allow(dead_code, reason = "JSON has fewer short ways, other codecs none"))]
+
 use super::token::Shape;
 
 /// Text as nearly all is: as it stands in the message.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(crate) enum Name<'de> {
     String(&'de str),
-    #[cfg_attr(not(feature = "edn"), allow(dead_code, reason = "JSON has none"))]
     Keyword(&'de str),
 }
 
@@ -27,7 +28,6 @@ pub(crate) struct Marked<'de> {
     pub(crate) name: Name<'de>,
 }
 
-#[cfg_attr(not(any(feature = "edn", feature = "json", feature = "transit")), allow(dead_code, reason = "for text"))]
 impl<'de> Marked<'de> {
     #[inline]
     pub(crate) fn new(name: Name<'de>) -> Self {
