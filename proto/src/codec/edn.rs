@@ -138,7 +138,9 @@ impl Codec for Edn {
     }
 
     fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {
-        let mut out = format!("[:{}", event.id);
+        let mut out = String::with_capacity(text::USUAL);
+        out.push_str("[:");
+        out.push_str(event.id.as_str());
         if let Some(data) = &event.data {
             out.push(' ');
             self.write(data, &mut out)?;

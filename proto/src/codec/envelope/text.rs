@@ -7,6 +7,9 @@ use crate::message::{Message, Utf8Bytes};
 use crate::value::Value;
 use bytes::Bytes;
 
+/// What most messages take at most, in bytes.
+pub(in crate::codec) const USUAL: usize = 128;
+
 /// What distinguishes one text codec from another when it writes.
 pub(in crate::codec) trait Text: Format {
     /// Between `[`, the elements and `]` of a packet.
@@ -26,7 +29,7 @@ pub(in crate::codec) fn frame<C: Text>(codec: &C, payload: &Value, slot: &Value)
 }
 
 fn packet<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<String, EncodeError> {
-    let mut out = String::with_capacity(128);
+    let mut out = String::with_capacity(USUAL);
     out.push('[');
     codec.write(payload, &mut out)?;
     out.push_str(C::BETWEEN);
