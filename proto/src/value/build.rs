@@ -2,7 +2,7 @@
 
 use super::Value;
 use super::shortcuts::{Name, Number, Word};
-use super::token::{Shape, Source, Token, Tokens};
+use super::token::{Member, Shape, Source, Token, Tokens};
 use crate::codec::DecodeError;
 use std::collections::HashSet;
 use std::hash::Hash;
@@ -78,8 +78,12 @@ fn from_scalar(token: Token<'_>) -> Value {
 
 fn elements<'de, S: Source<'de>>(shape: Shape, tokens: &mut Tokens<'de, S>) -> Result<Value, DecodeError> {
     let mut elements = Vec::new();
-    while !tokens.closes()? {
-        elements.push(value(tokens)?);
+    loop {
+        match tokens.member()? {
+            Member::End => break,
+            Member::Ahead => elements.push(value(tokens)?),
+            Member::Token(token) => elements.push(rest(token, tokens)?),
+        }
     }
     match shape {
         Shape::List => Ok(Value::List(elements)),
@@ -91,8 +95,12 @@ fn elements<'de, S: Source<'de>>(shape: Shape, tokens: &mut Tokens<'de, S>) -> R
 
 fn map<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Value, DecodeError> {
     let mut entries = Vec::new();
-    while !tokens.closes()? {
-        let key = value(tokens)?;
+    loop {
+        let key = match tokens.member()? {
+            Member::End => break,
+            Member::Ahead => value(tokens)?,
+            Member::Token(token) => rest(token, tokens)?,
+        };
         entries.push((key, value(tokens)?));
     }
     if distinct(entries.iter().map(|(key, _)| key)) { Ok(Value::Map(entries)) } else { Err(tokens.syntax(TWICE)) }

@@ -29,16 +29,25 @@ pub(crate) struct Marked<'de> {
 }
 
 impl<'de> Marked<'de> {
+    /// Names that are open at once in most messages.
+    const USUAL: usize = 16;
+
     #[inline]
-    pub(crate) fn new(name: Name<'de>) -> Self {
-        let bytes = name.text().as_bytes();
-        let head = match bytes.first_chunk() {
+    pub(crate) fn push(name: Name<'de>, names: &mut Vec<Self>) {
+        if names.is_empty() {
+            names.reserve(Self::USUAL);
+        }
+        names.push(Self { mark: Self::mark(name.text().as_bytes()), name });
+    }
+
+    #[inline]
+    fn mark(text: &[u8]) -> u32 {
+        let head = match text.first_chunk() {
             Some(head) => u32::from_le_bytes(*head),
-            None => bytes.first().map_or(0, |byte| u32::from(*byte)),
+            None => text.first().map_or(0, |byte| u32::from(*byte)),
         };
-        let last = bytes.last().map_or(0, |byte| u32::from(*byte));
-        let mixed = head ^ last << 24 ^ (bytes.len() as u32) << 16;
-        Self { mark: mixed, name }
+        let last = text.last().map_or(0, |byte| u32::from(*byte));
+        head ^ last << 24 ^ (text.len() as u32) << 16
     }
 }
 

@@ -3,15 +3,13 @@
 use super::Value;
 use super::build::{self, TWICE};
 use super::shortcuts::{Marked, Name};
-use super::token::{Shape, Source, Token, Tokens};
+use super::token::{Member, Shape, Source, Token, Tokens};
 use crate::codec::DecodeError;
 use std::borrow::Cow;
 use std::hash::{Hash, Hasher};
 
 /// Up to so many names are compared in pairs: their marks tell nearly all apart.
 const PAIRWISE: usize = 32;
-/// Keys that are open at once in most messages.
-const USUAL: usize = 16;
 
 /// Passes over the next form.
 pub(crate) fn skip<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<(), DecodeError> {
@@ -28,9 +26,18 @@ fn skip_form<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>, keys: &mut Keys<'
     if let Some(shape) = tokens.opens() {
         return skip_collection(shape, tokens, keys);
     }
-    match tokens.next()? {
+    let token = tokens.next()?;
+    skip_rest(&token, tokens, keys)
+}
+
+fn skip_rest<'de, S: Source<'de>>(
+    token: &Token<'de>,
+    tokens: &mut Tokens<'de, S>,
+    keys: &mut Keys<'de>,
+) -> Result<(), DecodeError> {
+    match token {
         Token::Tag(_) => skip_form(tokens, keys),
-        Token::Open(shape) => skip_collection(shape, tokens, keys),
+        Token::Open(shape) => skip_collection(*shape, tokens, keys),
         Token::Close | Token::End => Err(tokens.syntax("a value is missing")),
         _ => Ok(()),
     }
@@ -42,22 +49,19 @@ fn skip_collection<'de, S: Source<'de>>(
     keys: &mut Keys<'de>,
 ) -> Result<(), DecodeError> {
     let (names, others) = (keys.names.len(), keys.others.len());
-    if shape == Shape::Map && keys.names.capacity() == 0 {
-        keys.names.reserve(USUAL);
-    }
     let mut members = 0;
     loop {
         members += tokens.passes(&mut keys.names);
-        if tokens.closes()? {
-            break;
-        }
-        match shape {
-            Shape::Map if members % 2 == 1 => skip_form(tokens, keys)?,
-            Shape::Map | Shape::Set => {
-                let key = key(tokens)?;
-                keys.others.push(key);
+        let is_key = shape == Shape::Set || (shape == Shape::Map && members % 2 == 0);
+        match tokens.member()? {
+            Member::End => break,
+            Member::Ahead if is_key => {
+                let token = tokens.next()?;
+                keys.others.push(key(token, tokens)?);
             }
-            Shape::List | Shape::Vector => skip_form(tokens, keys)?,
+            Member::Token(token) if is_key => keys.others.push(key(token, tokens)?),
+            Member::Ahead => skip_form(tokens, keys)?,
+            Member::Token(token) => skip_rest(&token, tokens, keys)?,
         }
         members += 1;
     }
@@ -69,8 +73,8 @@ fn skip_collection<'de, S: Source<'de>>(
     Ok(())
 }
 
-fn key<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Key<'de>, DecodeError> {
-    match tokens.next()? {
+fn key<'de, S: Source<'de>>(token: Token<'de>, tokens: &mut Tokens<'de, S>) -> Result<Key<'de>, DecodeError> {
+    match token {
         Token::String(text) => Ok(Key::String(text)),
         Token::Keyword(text) => Ok(Key::Keyword(text)),
         Token::Symbol(text) => Ok(Key::Symbol(text)),

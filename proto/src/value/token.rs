@@ -59,6 +59,16 @@ pub(crate) trait Source<'de>: Clone + Shortcuts<'de> {
     fn end(&self) -> usize;
 }
 
+/// What is known of the next member of a collection.
+pub(crate) enum Member<'de> {
+    /// There is none, and the collection was left.
+    End,
+    /// It is not read yet.
+    Ahead,
+    /// It begins with this token, which was read.
+    Token(Token<'de>),
+}
+
 /// A source with one token of foresight.
 #[derive(Clone)]
 pub(crate) struct Tokens<'de, S> {
@@ -160,7 +170,20 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
-    #[cold]
+    /// The next member of the innermost collection.
+    #[inline]
+    pub(crate) fn member(&mut self) -> Result<Member<'de>, DecodeError> {
+        match self.short(S::closes) {
+            Some(true) => Ok(Member::End),
+            Some(false) => Ok(Member::Ahead),
+            None => match self.next()? {
+                Token::Close => Ok(Member::End),
+                token => Ok(Member::Token(token)),
+            },
+        }
+    }
+
+    #[inline(never)]
     fn takes(&mut self, token: &Token<'_>) -> Result<bool, DecodeError> {
         let is_next = self.peek()? == token;
         if is_next {

@@ -85,7 +85,7 @@ impl<'de> Lexer<'de> {
             _ => return None,
         };
         if self.level.is_key() {
-            names.push(Marked::new(name));
+            Marked::push(name, names);
         }
         Some(end)
     }

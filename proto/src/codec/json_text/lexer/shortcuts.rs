@@ -53,7 +53,7 @@ impl<'de> Lexer<'de> {
             b'"' => {
                 let text = self.string(at)?;
                 if self.place.is_key() {
-                    names.push(Marked::new(Name::String(text)));
+                    Marked::push(Name::String(text), names);
                 }
                 Some(at + text.len() + 2)
             }
