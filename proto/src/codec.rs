@@ -14,17 +14,23 @@ mod integer;
 pub mod json;
 #[cfg(any(feature = "json", feature = "transit"))]
 mod json_text;
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+mod levels;
 #[cfg(feature = "msgpack")]
 pub mod msgpack;
 #[cfg(any(feature = "edn", feature = "msgpack", feature = "transit"))]
 mod number;
 pub mod older;
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
+mod plain;
+#[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 mod scan;
 #[cfg(feature = "test-suite")]
 pub mod suite;
 #[cfg(feature = "transit")]
 pub mod transit;
+#[cfg(feature = "fuzzing")]
+pub(crate) mod unabridged;
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
 mod unicode;
 
@@ -127,6 +133,11 @@ pub trait Codec: Any + Send + Sync + fmt::Debug {
     /// As for [`Codec::decode_all`].
     fn decode_events(&self, message: &Message) -> Result<Vec<Received>, DecodeError>;
 
+    /// The codec that data of [`Received::Event`] is in, where that is another: that around which this one is a wrapper.
+    fn data_codec(&self) -> Option<&dyn Codec> {
+        None
+    }
+
     /// Offers data of [`Received::Event`] to `reader` as a serde deserializer. Use [`deserialize`] instead.
     ///
     /// # Errors
@@ -142,6 +153,9 @@ pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) 
     let Some(data) = data else {
         return crate::value::from_value(Value::Nil).map_err(|error| DecodeError::Data(error.to_string()));
     };
+    if let Some(inner) = codec.data_codec() {
+        return deserialize(inner, Some(data));
+    }
     // What most use is read without erased types, which cost as much as short data does.
     #[cfg(feature = "json")]
     if let Some(json) = (codec as &dyn Any).downcast_ref::<Json>() {

@@ -1,6 +1,6 @@
 //! The bodies of the fuzz targets, so that tests can run them too. No part of the API.
 
-use crate::codec::{Codec, Edn, Json, Older, Transit, edn, json};
+use crate::codec::{Codec, Edn, Json, Older, Transit, edn, json, unabridged};
 use crate::message::Message;
 use crate::value::Value;
 use std::sync::Arc;
@@ -12,6 +12,7 @@ fn text(data: &[u8]) -> Option<&str> {
 /// Whatever EDN reads can be written, reads as the same again, and is the same through serde.
 pub fn edn(data: &[u8]) {
     let Some(text) = text(data) else { return };
+    unabridged::edn(text);
     let read = edn::read(text);
     let typed = edn::from_str::<Value>(text);
     let Ok(value) = read else { return };
@@ -26,6 +27,7 @@ pub fn edn(data: &[u8]) {
 /// Whatever JSON reads can be written, and reads as the same text again.
 pub fn json(data: &[u8]) {
     let Some(text) = text(data) else { return };
+    unabridged::json(text);
     let Ok(value) = json::read(text) else { return };
     let written = json::write(&value).expect("what was read can be written");
     // Integers beyond 2^53 become text once; from then on nothing changes.

@@ -4,9 +4,12 @@ pub(crate) mod base64;
 pub(crate) mod build;
 mod compare;
 mod de;
+mod failure;
 pub(crate) mod instant;
 pub(crate) mod ser;
 mod serde_value;
+pub(crate) mod shortcuts;
+pub(crate) mod skip;
 pub(crate) mod token;
 mod walk;
 

@@ -28,7 +28,7 @@ use crate::framing::Frame;
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Token, Tokens};
-use crate::value::{Value, build};
+use crate::value::{Value, build, skip};
 use bytes::Bytes;
 use lexer::Lexer;
 use serde::Deserialize;
@@ -74,8 +74,8 @@ pub fn read(text: &str) -> Result<Value, DecodeError> {
 /// # Errors
 /// When it is malformed, nested too deeply, or does not fit `T`.
 pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DecodeError> {
-    build::skip(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))?;
-    T::deserialize(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))
+    skip::skip(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth)))?;
+    T::deserialize(&mut Tokens::new(Lexer::new(text, Edn::new().max_depth))).map_err(DecodeError::from)
 }
 
 /// Writes one value.
@@ -152,7 +152,9 @@ impl Codec for Edn {
     }
 
     fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {
-        let mut out = format!("[:{}", event.id);
+        let mut out = String::with_capacity(text::USUAL);
+        out.push_str("[:");
+        out.push_str(event.id.as_str());
         if let Some(data) = &event.data {
             out.push(' ');
             self.write(data, &mut out)?;

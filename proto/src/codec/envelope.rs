@@ -10,7 +10,7 @@ use crate::event::EventId;
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Shape, Source, Token, Tokens};
-use crate::value::{Value, build};
+use crate::value::{Value, build, skip};
 use bytes::Bytes;
 #[cfg(any(feature = "edn", feature = "json"))]
 use serde::de::DeserializeOwned;
@@ -87,7 +87,7 @@ fn packet<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Packet, De
 
 /// The start of a packet: a vector with something in it.
 fn open<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<(), DecodeError> {
-    if tokens.next()? != Token::Open(Shape::Vector) || *tokens.peek()? == Token::Close {
+    if tokens.open()? != Some(Shape::Vector) || tokens.closes()? {
         return Err(DecodeError::Envelope);
     }
     Ok(())
@@ -95,10 +95,10 @@ fn open<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<(), DecodeEr
 
 /// The rest of a packet after its payload: a slot or none, and the end.
 fn slot<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Value, DecodeError> {
-    let slot = match tokens.peek()? {
-        Token::Close => Value::Nil,
-        _ => build::value(tokens)?,
-    };
+    if tokens.closes()? {
+        return Ok(Value::Nil);
+    }
+    let slot = build::value(tokens)?;
     match tokens.next()? {
         Token::Close => Ok(slot),
         _ => Err(DecodeError::Envelope),
@@ -132,18 +132,19 @@ type Data = Option<std::ops::Range<usize>>;
 
 /// Reads `[id]` or `[id data]`; after `None`, an unknown part of what is there was read.
 fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Option<(EventId, Data)>, DecodeError> {
-    if tokens.next()? != Token::Open(Shape::Vector) {
+    if tokens.open()? != Some(Shape::Vector) {
         return Ok(None);
     }
     let whole = tokens.start();
-    let Some(id) = C::event_id(&tokens.next()?) else { return Ok(None) };
+    let Some(id) = C::event_id(&tokens.next_name()?) else { return Ok(None) };
     let mut data = None;
-    if *tokens.peek()? != Token::Close {
-        let start = tokens.start();
-        build::skip(tokens)?;
+    let mut complete = tokens.closes()?;
+    if !complete {
+        let start = tokens.begins()?;
+        skip::skip(tokens)?;
         data = Some(start..tokens.end());
+        complete = tokens.next()? == Token::Close;
     }
-    let complete = tokens.next()? == Token::Close;
     if C::DATA == DataForm::InItsEvent {
         data = data.map(|_| whole..tokens.end());
     }

@@ -152,6 +152,10 @@ impl<C: Codec> Codec for Gzip<C> {
         self.inner.decode_events(&self.received(message)?)
     }
 
+    fn data_codec(&self) -> Option<&dyn Codec> {
+        Some(&self.inner)
+    }
+
     fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.inner.deserialize(data, reader)
     }

@@ -138,7 +138,8 @@ impl Codec for Json {
     }
 
     fn encode_event(&self, event: &Event) -> Result<Bytes, EncodeError> {
-        let mut out = String::from("[");
+        let mut out = String::with_capacity(text::USUAL);
+        out.push('[');
         write_string(event.id.as_str(), &mut out);
         if let Some(data) = &event.data {
             out.push(',');

@@ -37,7 +37,7 @@ use crate::event::{Event, EventId};
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Token, Tokens};
-use crate::value::{Value, build};
+use crate::value::{Value, build, skip};
 use bytes::Bytes;
 use lexer::Lexer;
 use serde::Deserialize;
@@ -83,8 +83,8 @@ pub fn read(data: &[u8]) -> Result<Value, DecodeError> {
 /// # Errors
 /// As for [`read`], or when it does not fit `T`.
 pub fn from_slice<'de, T: Deserialize<'de>>(data: &'de [u8]) -> Result<T, DecodeError> {
-    build::skip(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth)))?;
-    T::deserialize(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth)))
+    skip::skip(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth)))?;
+    T::deserialize(&mut Tokens::new(Lexer::new(data, MessagePack::new().max_depth))).map_err(DecodeError::from)
 }
 
 /// Writes one value.

@@ -136,6 +136,10 @@ impl Codec for Older {
         Ok(vec![self.decode_event(message)?])
     }
 
+    fn data_codec(&self) -> Option<&dyn Codec> {
+        Some(&*self.inner)
+    }
+
     fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.inner.deserialize(data, reader)
     }

@@ -19,20 +19,34 @@ pub(super) fn quote_backslash_or_control(text: &[u8]) -> Option<usize> {
 }
 
 /// `mark` sets the high bit of bytes that are meant. It may also set it in bytes behind one that is, never before.
+#[inline(always)]
 fn find(text: &[u8], mark: impl Fn(u64) -> u64, is_meant: impl Fn(u8) -> bool) -> Option<usize> {
+    // Most text is short, keys are: it ends before more at a time would pay.
+    for (index, word) in text.as_chunks::<8>().0.iter().take(2).enumerate() {
+        let marked = mark(u64::from_le_bytes(*word));
+        if marked != 0 {
+            return Some(index * 8 + marked.trailing_zeros() as usize / 8);
+        }
+    }
+    find_far(text, mark, is_meant)
+}
+
+#[inline(always)]
+fn find_far(text: &[u8], mark: impl Fn(u64) -> u64, is_meant: impl Fn(u8) -> bool) -> Option<usize> {
+    let Some(last) = text.last_chunk() else { return text.iter().position(|byte| is_meant(*byte)) };
     // Without an early end inside of a run, compilers look at all its bytes with a few vector instructions.
     let is_plain = |run: &&[u8; 32]| !run.iter().fold(false, |found, byte| found | is_meant(*byte));
     let plain = 32 * text.as_chunks::<32>().0.iter().take_while(is_plain).count();
-    let (words, rest) = text[plain..].as_chunks::<8>();
-    for (index, word) in words.iter().enumerate() {
+    for (index, word) in text[plain..].as_chunks::<8>().0.iter().enumerate() {
         // Little-endian, so that the first byte is the lowest.
         let marked = mark(u64::from_le_bytes(*word));
         if marked != 0 {
             return Some(plain + index * 8 + marked.trailing_zeros() as usize / 8);
         }
     }
-    let at = rest.iter().position(|byte| is_meant(*byte))?;
-    Some(plain + words.len() * 8 + at)
+    // What is left begins in the last word, and nothing before it is meant.
+    let marked = mark(u64::from_le_bytes(*last));
+    (marked != 0).then(|| text.len() - last.len() + marked.trailing_zeros() as usize / 8)
 }
 
 /// Marks bytes that are `byte`: what is zero after the exclusive or, borrows from its high bit.
@@ -60,7 +74,15 @@ mod tests {
                 }
             }
         }
-        assert_eq!(found(b""), None);
+        for length in 0..51 {
+            let text = [b'x'; 51];
+            assert_eq!(found(&text[..length]), None);
+            for place in 0..length {
+                let mut text = text;
+                text[place..].fill(b'"');
+                assert_eq!(found(&text[..length]), Some(place), "{place} of {length}");
+            }
+        }
         assert_eq!(found(b"\"\"\"\"\"\"\"\"\""), Some(0));
     }
 

@@ -32,7 +32,7 @@ use crate::event::{Event, EventId};
 use crate::message::Message;
 use crate::packet::{Packet, Received};
 use crate::value::token::{Token, Tokens};
-use crate::value::{Value, build};
+use crate::value::{Value, build, skip};
 use bytes::Bytes;
 use lexer::Lexer;
 use serde::Deserialize;
@@ -100,8 +100,8 @@ pub fn read(text: &str) -> Result<Value, DecodeError> {
 /// # Errors
 /// As for [`read`], or when it does not fit `T`.
 pub fn from_str<'de, T: Deserialize<'de>>(text: &'de str) -> Result<T, DecodeError> {
-    build::skip(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth)))?;
-    T::deserialize(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth)))
+    skip::skip(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth)))?;
+    T::deserialize(&mut Tokens::new(Lexer::new(text, Transit::new().max_depth))).map_err(DecodeError::from)
 }
 
 /// Writes one value. What JSON would write without a bracket is quoted with `["~#'",…]`.

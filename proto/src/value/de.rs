@@ -1,6 +1,8 @@
 //! Tokens as any type that serde can read: the one deserializer of text and values.
 
-use super::build;
+use super::failure::Failure;
+use super::shortcuts::{Number, Word};
+use super::skip;
 use super::token::{Shape, Source, Token, Tokens};
 use super::walk::Walk;
 use super::{Value, ValueError};
@@ -11,7 +13,6 @@ use serde::de::{
     Unexpected, VariantAccess, Visitor,
 };
 use std::borrow::Cow;
-use std::fmt::Display;
 
 /// Reads `T` out of a value. Keywords and strings both serve as struct fields and variants.
 ///
@@ -19,7 +20,7 @@ use std::fmt::Display;
 /// When the value does not fit `T`.
 #[allow(clippy::needless_pass_by_value, reason = "a value is what most callers have, and give away")]
 pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ValueError> {
-    T::deserialize(&mut Tokens::new(Walk::new(&value))).map_err(|error| match error {
+    T::deserialize(&mut Tokens::new(Walk::new(&value))).map_err(|failure| match failure.into() {
         DecodeError::Data(text) => ValueError(text),
         other => ValueError(other.to_string()),
     })
@@ -28,15 +29,9 @@ pub fn from_value<T: DeserializeOwned>(value: Value) -> Result<T, ValueError> {
 /// The name by which [`Value`] asks for everything a form can be.
 pub(super) const VALUE: &str = "$tsugi::value";
 
-impl Error for DecodeError {
-    fn custom<T: Display>(message: T) -> Self {
-        Self::Data(message.to_string())
-    }
-}
-
 impl<'de, S: Source<'de>> Tokens<'de, S> {
     /// The next token that is not a tag: a type takes a tagged value for the value.
-    fn untagged(&mut self) -> Result<Token<'de>, DecodeError> {
+    fn untagged(&mut self) -> Result<Token<'de>, Failure> {
         loop {
             match self.next()? {
                 Token::Tag(_) => {}
@@ -45,7 +40,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
-    fn visit<V: Visitor<'de>>(&mut self, token: Token<'de>, visitor: V) -> Result<V::Value, DecodeError> {
+    fn visit<V: Visitor<'de>>(&mut self, token: Token<'de>, visitor: V) -> Result<V::Value, Failure> {
         match token {
             Token::Nil => visitor.visit_unit(),
             Token::Boolean(value) => visitor.visit_bool(value),
@@ -68,24 +63,64 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
                 let token = self.untagged()?;
                 self.visit(token, visitor)
             }
-            Token::Close | Token::End => Err(self.syntax("a value is missing")),
+            Token::Close | Token::End => Err(self.syntax("a value is missing").into()),
         }
     }
 
-    fn visit_seq<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    /// A collection of either kind, or what is none.
+    #[inline]
+    fn visit_members<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
+        match self.opens() {
+            Some(Shape::Map) => self.visit_map(visitor),
+            Some(_) => self.visit_seq(visitor),
+            None => self.visit_next(visitor),
+        }
+    }
+
+    fn visit_next<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
+        let token = self.next()?;
+        self.visit(token, visitor)
+    }
+
+    #[inline]
+    fn visit_number<V: Visitor<'de>>(number: Number, visitor: V) -> Result<V::Value, Failure> {
+        match number {
+            Number::Integer(value) => visitor.visit_i64(value),
+            Number::Float(value) => visitor.visit_f64(value),
+        }
+    }
+
+    #[inline]
+    fn visit_word<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
+        match self.word() {
+            Some(Word::Boolean(value)) => visitor.visit_bool(value),
+            Some(Word::Nil) => visitor.visit_unit(),
+            None => self.visit_next(visitor),
+        }
+    }
+
+    fn visit_seq<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         let mut members = Members { tokens: self, closed: false };
         let read = visitor.visit_seq(&mut members)?;
         members.close().map(|()| read)
     }
 
-    fn visit_map<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    fn visit_map<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         let mut members = Members { tokens: self, closed: false };
         let read = visitor.visit_map(&mut members)?;
         members.close().map(|()| read)
     }
 
     /// An integer: of any size, a moment as milliseconds and, in a format that widens, decimal text.
-    fn visit_whole<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    #[inline]
+    fn visit_whole<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
+        match self.number() {
+            Some(number) => Self::visit_number(number, visitor),
+            None => self.visit_whole_token(visitor),
+        }
+    }
+
+    fn visit_whole_token<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         match self.untagged()? {
             Token::Instant(millis) => visitor.visit_i64(millis),
             Token::String(text) if S::WIDENS && is_decimal(&text) => visit_integer(&text, visitor),
@@ -93,7 +128,15 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
-    fn visit_float<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    #[inline]
+    fn visit_float<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
+        match self.number() {
+            Some(number) => Self::visit_number(number, visitor),
+            None => self.visit_float_token(visitor),
+        }
+    }
+
+    fn visit_float_token<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         match self.untagged()? {
             Token::Decimal(text) | Token::BigInteger(text) => visitor.visit_f64(text.parse().unwrap_or(f64::NAN)),
             Token::Ratio(text) => visitor.visit_f64(ratio(&text)),
@@ -104,14 +147,22 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
         }
     }
 
-    fn visit_words<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    #[inline]
+    fn visit_text<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
+        match self.name() {
+            Some(name) => visitor.visit_borrowed_str(name.text()),
+            None => self.visit_text_token(visitor),
+        }
+    }
+
+    fn visit_text_token<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         match self.untagged()? {
             Token::BigInteger(text) => visit_text(text, visitor),
             token => self.visit(token, visitor),
         }
     }
 
-    fn visit_octets<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    fn visit_octets<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         match self.untagged()? {
             Token::String(text) if S::WIDENS => match super::base64::decode(&text) {
                 Some(bytes) => visitor.visit_byte_buf(bytes),
@@ -122,7 +173,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     }
 
     /// Everything that a [`Value`] can be; what serde's data model lacks comes as a variant.
-    fn visit_value<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, DecodeError> {
+    fn visit_value<V: Visitor<'de>>(&mut self, visitor: V) -> Result<V::Value, Failure> {
         let text = |kind, text| Special { kind, content: Content::<S>::Text(text) };
         match self.next()? {
             Token::Keyword(name) => visitor.visit_enum(text(KEYWORD, name)),
@@ -153,7 +204,7 @@ pub(super) const TAGGED: u32 = 7;
 pub(super) const LIST: u32 = 8;
 pub(super) const SET: u32 = 9;
 
-fn visit_text<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Result<V::Value, DecodeError> {
+fn visit_text<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Result<V::Value, Failure> {
     match text {
         Cow::Borrowed(text) => visitor.visit_borrowed_str(text),
         Cow::Owned(text) => visitor.visit_string(text),
@@ -161,7 +212,7 @@ fn visit_text<'de, V: Visitor<'de>>(text: Cow<'de, str>, visitor: V) -> Result<V
 }
 
 /// Digits as the smallest integer they fit, else as text.
-fn visit_integer<'de, V: Visitor<'de>>(digits: &str, visitor: V) -> Result<V::Value, DecodeError> {
+fn visit_integer<'de, V: Visitor<'de>>(digits: &str, visitor: V) -> Result<V::Value, Failure> {
     if let Ok(value) = digits.parse::<i64>() {
         visitor.visit_i64(value)
     } else if let Ok(value) = digits.parse::<u64>() {
@@ -188,35 +239,68 @@ fn ratio(text: &str) -> f64 {
 
 macro_rules! forward {
     ($to:ident: $($method:ident)*) => {$(
-        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
+        #[inline]
+        fn $method<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
             self.$to(visitor)
         }
     )*};
 }
 
 impl<'de, S: Source<'de>> Deserializer<'de> for &mut Tokens<'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
 
-    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        let token = self.next()?;
-        self.visit(token, visitor)
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        self.visit_next(visitor)
     }
 
     forward!(visit_whole: deserialize_i8 deserialize_i16 deserialize_i32 deserialize_i64 deserialize_i128);
     forward!(visit_whole: deserialize_u8 deserialize_u16 deserialize_u32 deserialize_u64 deserialize_u128);
     forward!(visit_float: deserialize_f32 deserialize_f64);
-    forward!(visit_words: deserialize_str deserialize_string);
+    forward!(visit_text: deserialize_str deserialize_string);
     forward!(visit_octets: deserialize_bytes deserialize_byte_buf);
+    forward!(visit_members: deserialize_seq deserialize_map);
+    forward!(visit_word: deserialize_bool);
 
-    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        if *self.peek()? == Token::Nil {
-            self.next()?;
-            return visitor.visit_none();
-        }
-        visitor.visit_some(self)
+    #[inline]
+    fn deserialize_option<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        if self.nil()? { visitor.visit_none() } else { visitor.visit_some(self) }
     }
 
-    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, to: V) -> Result<V::Value, DecodeError> {
+    /// A name, of a field or variant. Unlike text, no number is one.
+    #[inline]
+    fn deserialize_identifier<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        match self.name() {
+            Some(name) => visitor.visit_borrowed_str(name.text()),
+            None => self.visit_next(visitor),
+        }
+    }
+
+    #[inline]
+    fn deserialize_tuple<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Failure> {
+        self.visit_members(visitor)
+    }
+
+    #[inline]
+    fn deserialize_tuple_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: usize,
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        self.visit_members(visitor)
+    }
+
+    #[inline]
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        self.visit_members(visitor)
+    }
+
+    fn deserialize_newtype_struct<V: Visitor<'de>>(self, name: &'static str, to: V) -> Result<V::Value, Failure> {
         if name == VALUE { self.visit_value(to) } else { to.visit_newtype_struct(self) }
     }
 
@@ -225,7 +309,7 @@ impl<'de, S: Source<'de>> Deserializer<'de> for &mut Tokens<'de, S> {
         _: &'static str,
         _: &'static [&'static str],
         visitor: V,
-    ) -> Result<V::Value, DecodeError> {
+    ) -> Result<V::Value, Failure> {
         match self.untagged()? {
             Token::String(name) | Token::Keyword(name) | Token::Symbol(name) => {
                 visitor.visit_enum(CowStrDeserializer::new(name))
@@ -241,13 +325,13 @@ impl<'de, S: Source<'de>> Deserializer<'de> for &mut Tokens<'de, S> {
         }
     }
 
-    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, DecodeError> {
-        build::skip(self)?;
+    fn deserialize_ignored_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Failure> {
+        skip::skip(self)?;
         visitor.visit_unit()
     }
 
     serde::forward_to_deserialize_any! {
-        bool char unit unit_struct seq tuple tuple_struct map struct identifier
+        char unit unit_struct
     }
 }
 
@@ -259,45 +343,43 @@ struct Members<'t, 'de, S> {
 
 impl<'de, S: Source<'de>> Members<'_, 'de, S> {
     /// Whether there is a further member.
-    fn more(&mut self) -> Result<bool, DecodeError> {
-        if !self.closed && *self.tokens.peek()? == Token::Close {
-            self.tokens.next()?;
-            self.closed = true;
-        }
+    #[inline]
+    fn more(&mut self) -> Result<bool, Failure> {
+        self.closed = self.closed || self.tokens.closes()?;
         Ok(!self.closed)
     }
 
-    fn close(mut self) -> Result<(), DecodeError> {
+    fn close(mut self) -> Result<(), Failure> {
         if self.more()? { Err(Error::custom("more elements than expected")) } else { Ok(()) }
     }
 }
 
 impl<'de, S: Source<'de>> SeqAccess<'de> for Members<'_, 'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
         if self.more()? { seed.deserialize(&mut *self.tokens).map(Some) } else { Ok(None) }
     }
 }
 
 impl<'de, S: Source<'de>> MapAccess<'de> for Members<'_, 'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
 
-    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, DecodeError> {
+    fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Failure> {
         if self.more()? { seed.deserialize(&mut *self.tokens).map(Some) } else { Ok(None) }
     }
 
-    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, DecodeError> {
+    fn next_value_seed<V: DeserializeSeed<'de>>(&mut self, seed: V) -> Result<V::Value, Failure> {
         seed.deserialize(&mut *self.tokens)
     }
 }
 
 /// `{:variant data}`, after its brace.
 impl<'de, S: Source<'de>> EnumAccess<'de> for &mut Tokens<'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
     type Variant = Self;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), DecodeError> {
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Self), Failure> {
         if *self.peek()? == Token::Close {
             return Err(Error::invalid_length(0, &"a map of one entry, the variant"));
         }
@@ -306,21 +388,21 @@ impl<'de, S: Source<'de>> EnumAccess<'de> for &mut Tokens<'de, S> {
 }
 
 impl<'de, S: Source<'de>> VariantAccess<'de> for &mut Tokens<'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
 
-    fn unit_variant(self) -> Result<(), DecodeError> {
+    fn unit_variant(self) -> Result<(), Failure> {
         serde::Deserialize::deserialize(self)
     }
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
         seed.deserialize(self)
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, DecodeError> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, visitor: V) -> Result<V::Value, Failure> {
         self.deserialize_any(visitor)
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], to: V) -> Result<V::Value, DecodeError> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], to: V) -> Result<V::Value, Failure> {
         self.deserialize_any(to)
     }
 }
@@ -340,18 +422,18 @@ enum Content<'t, 'de, S> {
 }
 
 impl<'t, 'de, S: Source<'de>> EnumAccess<'de> for Special<'t, 'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
     type Variant = Content<'t, 'de, S>;
 
-    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content<'t, 'de, S>), DecodeError> {
-        Ok((seed.deserialize(IntoDeserializer::<DecodeError>::into_deserializer(self.kind))?, self.content))
+    fn variant_seed<V: DeserializeSeed<'de>>(self, seed: V) -> Result<(V::Value, Content<'t, 'de, S>), Failure> {
+        Ok((seed.deserialize(IntoDeserializer::<Failure>::into_deserializer(self.kind))?, self.content))
     }
 }
 
 impl<'de, S: Source<'de>> VariantAccess<'de> for Content<'_, 'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
 
-    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, DecodeError> {
+    fn newtype_variant_seed<T: DeserializeSeed<'de>>(self, seed: T) -> Result<T::Value, Failure> {
         match self {
             Self::Text(text) => seed.deserialize(CowStrDeserializer::new(text)),
             Self::Number(value) => seed.deserialize(value.into_deserializer()),
@@ -364,24 +446,24 @@ impl<'de, S: Source<'de>> VariantAccess<'de> for Content<'_, 'de, S> {
         }
     }
 
-    fn unit_variant(self) -> Result<(), DecodeError> {
+    fn unit_variant(self) -> Result<(), Failure> {
         Err(Error::custom("only a Value reads this"))
     }
 
-    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, DecodeError> {
+    fn tuple_variant<V: Visitor<'de>>(self, _: usize, _: V) -> Result<V::Value, Failure> {
         Err(Error::custom("only a Value reads this"))
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, DecodeError> {
+    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], _: V) -> Result<V::Value, Failure> {
         Err(Error::custom("only a Value reads this"))
     }
 }
 
 /// A tag and its value, as two elements.
 impl<'de, S: Source<'de>> SeqAccess<'de> for Content<'_, 'de, S> {
-    type Error = DecodeError;
+    type Error = Failure;
 
-    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, DecodeError> {
+    fn next_element_seed<T: DeserializeSeed<'de>>(&mut self, seed: T) -> Result<Option<T::Value>, Failure> {
         match self {
             Self::Tagged(tag @ Some(_), _) => {
                 let name = tag.take().unwrap_or_default();

@@ -1,6 +1,7 @@
 //! A value as a source of tokens.
 
 use super::Value;
+use super::shortcuts::Shortcuts;
 use super::token::{Shape, Source, Token};
 use crate::codec::DecodeError;
 use std::borrow::Cow;
@@ -46,6 +47,8 @@ impl<'v> Walk<'v> {
         Token::Open(shape)
     }
 }
+
+impl<'v> Shortcuts<'v> for Walk<'v> {}
 
 impl<'v> Source<'v> for Walk<'v> {
     const WIDENS: bool = false;

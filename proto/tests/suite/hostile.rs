@@ -10,6 +10,8 @@ const CORPUS: &[&str] = &[
     "[[:chat/said {:text \"a\\\"\\u00e9\\uD83D\\uDE00\", :at #inst \"2020-01-02T03:04:05.678Z\"}] \"3f1b2c\"]",
     "#:a{:b 1 :_/c [1.5e-7 22/7 1N 2.5M ##NaN \\newline \\u00e9 \\o101] #{x y/z} (nil true false)}",
     "[#_ #_ 1 2 ^{:m 1} #foo/bar #uuid \"f81d4fae-7dec-11d0-a765-00a0c91e6bf6\" ; end\n #bytes \"AAH/\" é😀]",
+    "[{:id 7 :text \"a\" :kind {:pair [1 -2]} :likes (1 20) :at [-5 1.25] :done true :data #{1.5 nil}} {\"id\" 8}]",
+    "[{\"id\":7, \"text\":null,\"kind\":{\"pair\":[1,-2]},\"likes\":[1,\"20\"],\"at\":[-5,1.25],\"done\":true}, {\"data\":{}}]",
     "+[[:chat/said {:text \"a\"}] 0]",
     "-[:chat/said #{1 2}]",
     "[[\"chat/said\",{\"text\":\"a\\\"\\u00e9\\uD83D\\uDE00\",\"n\":[-1.5e-7,9007199254740993,null,true,false]}],\"3f\"]",

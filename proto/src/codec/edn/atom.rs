@@ -14,10 +14,42 @@ pub(super) fn extent(text: &str) -> &str {
     &text[..end.map_or(text.len(), |end| first + end)]
 }
 
-fn ends_atom(byte: u8) -> bool {
-    matches!(byte, b' ' | b',' | b'\t'..=b'\r' | 0x1c..=0x1f)
-        || matches!(byte, b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b';' | b'\\' | b'^' | b'@' | b'`' | b'~')
+/// Whitespace and commas.
+#[inline]
+pub(super) fn is_blank(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & BLANK != 0
 }
+
+/// Whether an atom ends before `byte`.
+#[inline]
+pub(super) fn ends_atom(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & END != 0
+}
+
+/// Whether `byte` is ASCII that a name may hold anywhere, whatever is beside it: all that it may hold but `:` and `/`.
+#[inline]
+pub(super) fn is_in_names(byte: u8) -> bool {
+    CLASSES[usize::from(byte)] & NAME != 0
+}
+
+const BLANK: u8 = 1;
+const END: u8 = 2;
+const NAME: u8 = 4;
+
+const CLASSES: [u8; 256] = {
+    let mut classes = [0; 256];
+    let mut byte = 0;
+    while byte < 128_u8 {
+        classes[byte as usize] = match byte {
+            b' ' | b',' | b'\t'..=b'\r' | 0x1c..=0x1f => BLANK | END,
+            b'(' | b')' | b'[' | b']' | b'{' | b'}' | b'"' | b';' | b'\\' | b'^' | b'@' | b'`' | b'~' => END,
+            b':' | b'/' | 0..=0x20 | 0x7f => 0,
+            _ => NAME,
+        };
+        byte += 1;
+    }
+    classes
+};
 
 /// A number or a name.
 pub(super) fn read(text: &str) -> Result<Token<'_>, What> {
@@ -71,12 +103,9 @@ fn is_name(name: &str) -> bool {
 }
 
 fn is_constituent(character: char) -> bool {
-    match character {
-        'a'..='z' | 'A'..='Z' | '0'..='9' => true,
-        '.' | '*' | '+' | '!' | '-' | '_' | '?' | '$' | '%' | '&' | '=' | '<' | '>' | ':' | '#' | '/' | '\'' | '|' => {
-            true
-        }
-        other => !other.is_ascii() && !other.is_whitespace() && !other.is_control(),
+    match u8::try_from(character) {
+        Ok(byte) if byte.is_ascii() => is_in_names(byte) || byte == b':' || byte == b'/',
+        _ => !character.is_whitespace() && !character.is_control(),
     }
 }
 

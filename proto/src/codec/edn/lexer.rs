@@ -1,7 +1,10 @@
 //! Text to tokens. What is nested is counted here, without recursion, so that no input can exhaust the stack.
 
+mod shortcuts;
+
 use super::{atom, string};
 use crate::codec::DecodeError;
+use crate::codec::levels::Levels;
 use crate::value::token::{Shape, Source, Token};
 use crate::value::{base64, instant, ser};
 use std::borrow::Cow;
@@ -14,7 +17,9 @@ pub(crate) struct Lexer<'de> {
     start: usize,
     /// The innermost open collection; the outermost level is the text itself.
     level: Level<'de>,
-    outer: Vec<Level<'de>>,
+    outer: Levels,
+    /// Of the outer levels those of which four bits do not say everything.
+    special: Vec<Level<'de>>,
     /// Open collections and tags that wait for their form.
     depth: usize,
     max_depth: usize,
@@ -33,9 +38,74 @@ struct Level<'de> {
     discards: usize,
 }
 
+impl Level<'_> {
+    /// What stands for a level in which nothing is special: its shape, and whether a key waits for its value.
+    const SPECIAL: u8 = 0xf;
+
+    #[inline]
+    fn bits(&self) -> u8 {
+        let shape = match self.shape {
+            None => 0,
+            Some(Shape::List) => 1,
+            Some(Shape::Vector) => 2,
+            Some(Shape::Map) => 3,
+            Some(Shape::Set) => 4,
+        };
+        let is_special = self.namespace.is_some() || self.owed > 0 || self.discards > 0;
+        if is_special { Self::SPECIAL } else { shape << 1 | (self.forms % 2) as u8 }
+    }
+
+    #[inline]
+    fn of_bits(bits: u8) -> Self {
+        let shape = match bits >> 1 {
+            1 => Some(Shape::List),
+            2 => Some(Shape::Vector),
+            3 => Some(Shape::Map),
+            4 => Some(Shape::Set),
+            _ => None,
+        };
+        Level { shape, forms: usize::from(bits & 1), ..Level::default() }
+    }
+
+    /// Whether the next form must be different from others.
+    #[inline]
+    fn is_key(&self) -> bool {
+        match self.shape {
+            Some(Shape::Map) => self.forms.is_multiple_of(2),
+            Some(Shape::Set) => true,
+            _ => false,
+        }
+    }
+
+    fn is_whole(&self) -> bool {
+        self.owed == 0 && self.discards == 0
+    }
+
+    /// Whether `bracket` closes this level, and no key waits for its value.
+    #[inline]
+    fn closes_with(&self, bracket: u8) -> bool {
+        match self.shape {
+            Some(Shape::Vector) => bracket == b']',
+            Some(Shape::List) => bracket == b')',
+            Some(Shape::Map) => bracket == b'}' && self.forms.is_multiple_of(2),
+            Some(Shape::Set) => bracket == b'}',
+            None => false,
+        }
+    }
+}
+
 impl<'de> Lexer<'de> {
     pub(crate) fn new(text: &'de str, max_depth: usize) -> Self {
-        Self { text, at: 0, start: 0, level: Level::default(), outer: Vec::new(), depth: 0, max_depth }
+        Self {
+            text,
+            at: 0,
+            start: 0,
+            level: Level::default(),
+            outer: Levels::default(),
+            special: Vec::new(),
+            depth: 0,
+            max_depth,
+        }
     }
 
     fn error(&self, what: &'static str) -> DecodeError {
@@ -97,7 +167,7 @@ impl<'de> Lexer<'de> {
     }
 
     fn end_of_text(&self) -> Result<Token<'de>, DecodeError> {
-        let complete = self.outer.is_empty() && self.level.owed == 0 && self.level.discards == 0;
+        let complete = self.outer.len() == 0 && self.level.is_whole();
         if complete { Ok(Token::End) } else { Err(self.error("the text ends inside a form")) }
     }
 
@@ -127,34 +197,57 @@ impl<'de> Lexer<'de> {
     }
 
     fn open(&mut self, length: usize, shape: Shape, namespace: Option<&'de str>) -> Result<Token<'de>, DecodeError> {
-        self.deeper()?;
+        if self.depth >= self.max_depth {
+            return Err(DecodeError::Depth(self.max_depth));
+        }
         self.at += length;
-        let level = Level { shape: Some(shape), namespace, ..Level::default() };
-        self.outer.push(std::mem::replace(&mut self.level, level));
+        self.enter(shape, namespace);
         Ok(Token::Open(shape))
     }
 
-    fn close(&mut self, byte: u8) -> Result<Token<'de>, DecodeError> {
-        let fits = match self.level.shape {
-            Some(Shape::Vector) => byte == b']',
-            Some(Shape::List) => byte == b')',
-            Some(Shape::Map | Shape::Set) => byte == b'}',
-            None => false,
+    #[inline]
+    fn enter(&mut self, shape: Shape, namespace: Option<&'de str>) {
+        self.depth += 1;
+        let level = Level { shape: Some(shape), namespace, ..Level::default() };
+        let outer = std::mem::replace(&mut self.level, level);
+        let bits = outer.bits();
+        self.outer.push(bits);
+        if bits == Level::SPECIAL {
+            self.special.push(outer);
+        }
+    }
+
+    fn close(&mut self, bracket: u8) -> Result<Token<'de>, DecodeError> {
+        let is_other = match self.level.shape {
+            Some(Shape::Vector) => bracket != b']',
+            Some(Shape::List) => bracket != b')',
+            Some(Shape::Map | Shape::Set) => bracket != b'}',
+            None => true,
         };
-        if !fits {
+        if is_other {
             return Err(self.error("a bracket that closes nothing"));
         }
-        if self.level.owed > 0 || self.level.discards > 0 {
+        if !self.level.is_whole() {
             return Err(self.error("a form is missing before the bracket"));
         }
-        if self.level.shape == Some(Shape::Map) && self.level.forms % 2 == 1 {
+        if !self.level.closes_with(bracket) {
             return Err(self.error("a key without a value"));
         }
         self.at += 1;
-        self.depth -= 1;
-        self.level = self.outer.pop().unwrap_or_default();
-        self.complete();
+        self.leave();
         Ok(Token::Close)
+    }
+
+    /// Out of a collection, which is a form of the one around it.
+    #[inline]
+    fn leave(&mut self) {
+        self.depth -= 1;
+        self.level = match self.outer.pop() {
+            Some(Level::SPECIAL) => self.special.pop().unwrap_or_default(),
+            Some(bits) => Level::of_bits(bits),
+            None => Level::default(),
+        };
+        self.complete();
     }
 
     /// What begins with `#`.

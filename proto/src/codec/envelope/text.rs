@@ -10,6 +10,9 @@ use bytes::Bytes;
 use serde::Serialize;
 use std::cell::Cell;
 
+/// What most messages take at most, in bytes.
+pub(in crate::codec) const USUAL: usize = 128;
+
 /// What distinguishes one text codec from another when it writes.
 pub(in crate::codec) trait Text: Format {
     /// Between `[`, the elements and `]` of a packet.
@@ -41,7 +44,7 @@ thread_local! {
 const SCRATCH_BYTES: usize = 16 * 1024;
 
 pub(in crate::codec) fn encode<C: Text>(codec: &C, payload: &Value, slot: &Value) -> Result<Message, EncodeError> {
-    let mut out = String::with_capacity(128);
+    let mut out = String::with_capacity(USUAL);
     packet(codec, payload, slot, &mut out)?;
     Ok(Message::text(out))
 }

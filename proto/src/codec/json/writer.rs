@@ -78,7 +78,7 @@ fn object(entries: &[(Value, Value)], depth: usize, out: &mut String) -> Result<
     let depth = deeper(depth)?;
     // Keys of one kind stay different as text; `:a` and `"a"` do not, and one would vanish in silence.
     let mixed = entries.windows(2).any(|pair| discriminant(&pair[0].0) != discriminant(&pair[1].0));
-    let mut seen = HashSet::new();
+    let mut seen = mixed.then(HashSet::new);
     out.push('{');
     for (index, (key, value)) in entries.iter().enumerate() {
         if index > 0 {
@@ -88,7 +88,7 @@ fn object(entries: &[(Value, Value)], depth: usize, out: &mut String) -> Result<
         string(&key, out);
         out.push(':');
         write(value, depth, out)?;
-        if mixed && !seen.insert(key) {
+        if seen.as_mut().is_some_and(|seen| !seen.insert(key)) {
             return Err(error("two keys that are the same text"));
         }
     }

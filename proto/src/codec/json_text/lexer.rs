@@ -1,7 +1,11 @@
 //! Text to tokens, without recursion.
 
+mod shortcuts;
+
 use super::string;
 use crate::codec::DecodeError;
+use crate::codec::levels::Levels;
+use crate::value::shortcuts::Word;
 use crate::value::token::{Shape, Source, Token};
 use std::borrow::Cow;
 
@@ -11,52 +15,69 @@ pub(crate) struct Lexer<'de> {
     text: &'de str,
     at: usize,
     start: usize,
-    level: Level,
-    outer: Outer,
+    place: Place,
+    outer: Levels,
     max_depth: usize,
 }
 
-#[derive(Clone, Copy)]
-struct Level {
-    shape: Option<Shape>,
-    /// Keys count as well as values.
-    items: usize,
+/// What may come next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Place {
+    /// Outside of everything: any value, or the end.
+    Text,
+    FirstElement,
+    Element,
+    FirstKey,
+    Key,
+    Value,
 }
 
-/// The collections around the innermost. All that is needed of one when what is inside of it ends, is whether it is a map:
-/// something was read of it, and of a map a key and its value. So it takes a bit, and no memory up to 64 levels.
-#[derive(Clone, Default)]
-struct Outer {
-    count: usize,
-    /// Of the last up to 64; the lowest is the last.
-    maps: u64,
-    further: Vec<u64>,
+impl Place {
+    /// What must stand before the next item.
+    #[inline]
+    const fn separator(self) -> Option<u8> {
+        match self {
+            Self::Text | Self::FirstElement | Self::FirstKey => None,
+            Self::Element | Self::Key => Some(b','),
+            Self::Value => Some(b':'),
+        }
+    }
+
+    /// Where an item leads to.
+    #[inline]
+    const fn after(self) -> Self {
+        match self {
+            Self::Text => Self::Text,
+            Self::FirstElement | Self::Element => Self::Element,
+            Self::FirstKey | Self::Key => Self::Value,
+            Self::Value => Self::Key,
+        }
+    }
+
+    #[inline]
+    const fn is_key(self) -> bool {
+        matches!(self, Self::FirstKey | Self::Key)
+    }
+
+    /// Whether `bracket` may close here: not after a comma, a colon or a key.
+    #[inline]
+    const fn closes_with(self, bracket: u8) -> bool {
+        match self {
+            Self::FirstElement | Self::Element => bracket == b']',
+            Self::FirstKey | Self::Key => bracket == b'}',
+            Self::Text | Self::Value => false,
+        }
+    }
 }
 
-impl Outer {
-    fn push(&mut self, level: Level) {
-        if self.count > 0 && self.count.is_multiple_of(64) {
-            self.further.push(self.maps);
-        }
-        self.count += 1;
-        self.maps = self.maps << 1 | u64::from(level.shape == Some(Shape::Map));
-    }
-
-    /// The last, as it is once what was inside of it has ended.
-    fn pop(&mut self) -> Level {
-        let shape = if self.maps & 1 == 1 { Shape::Map } else { Shape::Vector };
-        self.maps >>= 1;
-        self.count = self.count.saturating_sub(1);
-        if self.count > 0 && self.count.is_multiple_of(64) {
-            self.maps = self.further.pop().unwrap_or_default();
-        }
-        Level { shape: (self.count > 0).then_some(shape), items: 2 }
-    }
+#[inline]
+const fn is_blank(byte: u8) -> bool {
+    matches!(byte, b' ' | b'\t' | b'\n' | b'\r')
 }
 
 impl<'de> Lexer<'de> {
     pub(crate) fn new(text: &'de str, max_depth: usize) -> Self {
-        Self { text, at: 0, start: 0, level: Level { shape: None, items: 0 }, outer: Outer::default(), max_depth }
+        Self { text, at: 0, start: 0, place: Place::Text, outer: Levels::default(), max_depth }
     }
 
     fn error(&self, what: &'static str) -> DecodeError {
@@ -68,24 +89,15 @@ impl<'de> Lexer<'de> {
     }
 
     fn blank(&mut self) {
-        while let Some(b' ' | b'\t' | b'\n' | b'\r') = self.byte() {
+        while self.byte().is_some_and(is_blank) {
             self.at += 1;
         }
         self.start = self.at;
     }
 
-    /// Whether the next item of this level is a key.
-    fn at_key(&self) -> bool {
-        self.level.shape == Some(Shape::Map) && self.level.items.is_multiple_of(2)
-    }
-
     /// Passes over the comma or colon that must stand before the next item.
     fn separator(&mut self) -> Result<(), DecodeError> {
-        let expected = match self.level.shape {
-            Some(Shape::Map) if !self.at_key() => b':',
-            Some(_) if self.level.items > 0 => b',',
-            _ => return Ok(()),
-        };
+        let Some(expected) = self.place.separator() else { return Ok(()) };
         if self.byte() != Some(expected) {
             return Err(self.error("a comma, a colon or a bracket is missing"));
         }
@@ -94,62 +106,82 @@ impl<'de> Lexer<'de> {
         Ok(())
     }
 
-    fn open(&mut self, shape: Shape) -> Result<Token<'de>, DecodeError> {
-        if self.outer.count >= self.max_depth {
+    /// Into a collection, whose end leads on in this one.
+    #[inline]
+    fn enter(&mut self, place: Place) {
+        let then = match self.place.after() {
+            Place::Text => 0,
+            Place::Key => 1,
+            _ => 2,
+        };
+        self.outer.push(then);
+        self.place = place;
+    }
+
+    #[inline]
+    fn leave(&mut self) {
+        self.place = match self.outer.pop() {
+            Some(1) => Place::Key,
+            Some(2) => Place::Element,
+            _ => Place::Text,
+        };
+    }
+
+    fn open(&mut self, shape: Shape, place: Place) -> Result<Token<'de>, DecodeError> {
+        if self.outer.len() >= self.max_depth {
             return Err(DecodeError::Depth(self.max_depth));
         }
         self.at += 1;
-        self.outer.push(std::mem::replace(&mut self.level, Level { shape: Some(shape), items: 0 }));
+        self.enter(place);
         Ok(Token::Open(shape))
     }
 
-    /// A closing bracket where one may stand: not after a comma, a colon or a key.
-    fn close(&mut self, byte: u8) -> Result<Token<'de>, DecodeError> {
-        let fits = match self.level.shape {
-            Some(Shape::Vector) => byte == b']',
-            Some(_) => byte == b'}' && self.at_key(),
-            None => false,
-        };
-        if !fits {
+    fn close(&mut self, bracket: u8) -> Result<Token<'de>, DecodeError> {
+        if !self.place.closes_with(bracket) {
             return Err(self.error("a bracket that closes nothing"));
         }
         self.at += 1;
-        self.level = self.outer.pop();
+        self.leave();
         Ok(Token::Close)
     }
 
     fn item(&mut self) -> Result<Token<'de>, DecodeError> {
         let byte = self.byte().ok_or_else(|| self.error("the text ends inside a value"))?;
-        if self.at_key() && byte != b'"' {
+        if self.place.is_key() && byte != b'"' {
             return Err(self.error("a key that is not a string"));
         }
         let rest = &self.text[self.at..];
         let (token, length) = match byte {
-            b'[' => return self.open(Shape::Vector),
-            b'{' => return self.open(Shape::Map),
+            b'[' => return self.open(Shape::Vector, Place::FirstElement),
+            b'{' => return self.open(Shape::Map, Place::FirstKey),
             b'"' => {
                 let (text, length) = string::read(rest).map_err(|what| self.error(what))?;
                 (Token::String(text), length)
             }
             b'-' | b'0'..=b'9' => number(rest).map_err(|what| self.error(what))?,
-            _ => word(rest).ok_or_else(|| self.error("no JSON value begins like this"))?,
+            _ => match word(rest.as_bytes()) {
+                Some((Word::Nil, length)) => (Token::Nil, length),
+                Some((Word::Boolean(value), length)) => (Token::Boolean(value), length),
+                None => return Err(self.error("no JSON value begins like this")),
+            },
         };
         self.at += length;
-        self.level.items += 1;
+        self.place = self.place.after();
         Ok(token)
     }
 }
 
 /// `null`, `true` or `false`, and nothing that begins like one.
-fn word(text: &str) -> Option<(Token<'static>, usize)> {
-    let (token, length) = match text.as_bytes() {
-        [b'n', b'u', b'l', b'l', ..] => (Token::Nil, 4),
-        [b't', b'r', b'u', b'e', ..] => (Token::Boolean(true), 4),
-        [b'f', b'a', b'l', b's', b'e', ..] => (Token::Boolean(false), 5),
+#[inline]
+fn word(text: &[u8]) -> Option<(Word, usize)> {
+    let (word, length) = match text {
+        [b'n', b'u', b'l', b'l', ..] => (Word::Nil, 4),
+        [b't', b'r', b'u', b'e', ..] => (Word::Boolean(true), 4),
+        [b'f', b'a', b'l', b's', b'e', ..] => (Word::Boolean(false), 5),
         _ => return None,
     };
-    let ends = !text.as_bytes().get(length).is_some_and(u8::is_ascii_alphanumeric);
-    ends.then_some((token, length))
+    let ends = !text.get(length).is_some_and(u8::is_ascii_alphanumeric);
+    ends.then_some((word, length))
 }
 
 /// RFC 8259 section 6.
@@ -203,7 +235,7 @@ impl<'de> Source<'de> for Lexer<'de> {
     fn next(&mut self) -> Result<Token<'de>, DecodeError> {
         self.blank();
         match self.byte() {
-            None if self.outer.count == 0 => return Ok(Token::End),
+            None if self.place == Place::Text => return Ok(Token::End),
             Some(byte @ (b']' | b'}')) => return self.close(byte),
             _ => {}
         }

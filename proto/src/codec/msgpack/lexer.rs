@@ -4,6 +4,7 @@ use super::{KEYS, extension};
 use crate::codec::DecodeError;
 use crate::codec::cache::Expansion;
 use crate::value::ser;
+use crate::value::shortcuts::Shortcuts;
 use crate::value::token::{Shape, Source, Token};
 use rmp::Marker;
 use std::borrow::Cow;
@@ -339,6 +340,8 @@ fn timestamp(content: &[u8]) -> Option<i64> {
     // The earliest second that holds a millisecond of 64 bits begins before the first of them.
     i64::try_from(i128::from(seconds) * 1000 + i128::from(millis)).ok()
 }
+
+impl<'de> Shortcuts<'de> for Lexer<'de> {}
 
 impl<'de> Source<'de> for Lexer<'de> {
     const WIDENS: bool = false;

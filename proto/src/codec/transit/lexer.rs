@@ -4,6 +4,7 @@ use super::cache::{MAP, Place, Seen};
 use super::scalar::{self, Scalar};
 use crate::codec::json_text;
 use crate::codec::{DecodeError, number};
+use crate::value::shortcuts::Shortcuts;
 use crate::value::token::{Shape, Source, Token};
 use std::borrow::Cow;
 
@@ -231,6 +232,8 @@ impl<'de> Lexer<'de> {
         }
     }
 }
+
+impl<'de> Shortcuts<'de> for Lexer<'de> {}
 
 impl<'de> Source<'de> for Lexer<'de> {
     const WIDENS: bool = false;
