@@ -15,7 +15,7 @@ before(async () => {
 });
 after(() => browser?.close());
 
-/** Runs `play` with a chat, and clears everything away after it. A page of the chat may complain of nothing but its network. */
+/** Runs `play` with a chat, and clears everything away after it. */
 async function withChat(play) {
   const chat = await startChat("--page", built);
   try {
@@ -26,7 +26,7 @@ async function withChat(play) {
   }
 }
 
-/** Ann's page is in Rust; a panic is an error of it. */
+/** Somebody with the page in Rust, where a panic is an error of the page. */
 function rust(url, name, options) {
   return person(browser, `${url}/page`, name, options, (page) =>
     page.on("pageerror", (error) => assert.fail(`${name}'s page: ${error}`)),
@@ -83,6 +83,24 @@ test("text is shown as text and never as a page", () =>
     assert.deepEqual(await texts(ann), [text]);
     const links = await ann.locator(".bubble a").evaluateAll((all) => all.map((link) => link.getAttribute("href")));
     assert.deepEqual(links, ["https://example.org/a?b=1", "https://example.org"]);
+  }));
+
+test("a message that the server refuses says why, and is tried again or discarded", () =>
+  withChat(async ({ url }) => {
+    const ann = await rust(url, "Ann");
+    await say(ann, "ding \u0007 dong");
+    await ann.locator(".failed .sent-state", { hasText: "Not sent: there are characters in it" }).waitFor();
+    await screenshot(ann, "chat-wasm-failed");
+    await ann.locator(".failed button", { hasText: "Try again" }).click();
+    await ann.locator(".failed button", { hasText: "Discard" }).click();
+    await ann.locator(".failed").waitFor({ state: "detached" });
+    await ann.fill("#text", "x".repeat(2001));
+    await ann.locator("#left", { hasText: "1 too many" }).waitFor();
+    await ann.press("#text", "Enter");
+    await ann.press("#text", "Backspace");
+    await ann.press("#text", "Enter");
+    await seen(ann, "x".repeat(2000));
+    assert.equal(await ann.locator(".bubble").count(), 1);
   }));
 
 test("what is said in another room is counted until it is read, on every tab of the reader", () =>
@@ -199,7 +217,7 @@ test("with WebSockets refused the page works by polling, and climbs back when th
       await ann.evaluate(() => dispatchEvent(new Event("online")));
       await badge(ann, "live");
       await say(ann, "climbed back");
-      await seen(bob, "climbed back");
+      for (const page of [ann, bob]) await seen(page, "climbed back");
       assert.deepEqual(await texts(ann), ["by poll", "by socket", "climbed back"]);
       await ticked(ann, 2);
     } finally {

@@ -110,7 +110,10 @@ impl Component for Chat {
 
     fn update(&mut self, ctx: &Context<Self>, msg: Msg) -> bool {
         let link = ctx.link();
-        self.scroll.look();
+        // What is in sight after a change of size says nothing of what was before it.
+        if !matches!(msg, Msg::Resized) {
+            self.scroll.look();
+        }
         match msg {
             Msg::State(state) => self.state(link, state),
             Msg::Gap => self.enter(link),
