@@ -40,10 +40,10 @@ export async function start(name, args, pattern) {
 }
 
 /** A chat with a database of its own. After `stop()`, `start()` brings it back on the same port. */
-export async function startChat() {
+export async function startChat(...options) {
   const folder = await mkdtemp(path.join(os.tmpdir(), "tsugi-chat-"));
   const run = (port) =>
-    start("chat", ["--port", String(port), "--db", path.join(folder, "chat.db")], /chat at (http:\S+)\s/);
+    start("chat", ["--port", String(port), "--db", path.join(folder, "chat.db"), ...options], /chat at (http:\S+)\s/);
   let running = await run(0);
   const url = running.found;
   const port = new URL(url).port;

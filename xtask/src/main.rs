@@ -37,7 +37,7 @@ enum Command {
     Autobahn(autobahn::Options),
     /// Runs histories of clients and a server under faults, from seeds, and checks that nothing is lost, doubled or left open
     Sim(sim::Options),
-    /// Builds a minimal Rust client for browsers and prints its size
+    /// Builds a minimal Rust client for browsers, or an example's page, and prints its size
     Wasm(wasm::Options),
     /// Checks that every dependency's licence is a permissive one
     Licences,

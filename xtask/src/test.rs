@@ -190,15 +190,18 @@ fn wasm() -> Outcome<String> {
     };
     chromium()?;
     if let Toolchain::Rustup = toolchain {
-        let packages = "--package tsugi-proto --package tsugi-client --package everywhere --package wasm-client";
-        let mut clippy = toolchain.cargo(&format!("clippy {packages}"));
+        let packages = ["tsugi-proto", "tsugi-client", "everywhere", "wasm-client", "chat-wasm"];
+        let packages = packages.map(|package| format!("--package {package}"));
+        // In the profile of the pages: macros are built for both at once.
+        let mut clippy = toolchain.cargo(&format!("clippy --profile wasm {}", packages.join(" ")));
         clippy.args(["--", "-D", "warnings"]);
         capture(clippy)?;
     }
-    capture(command("", "cargo build --package interop --bins"))?;
+    capture(command("", "cargo build --package interop --package chat --bins"))?;
     let suites = toolchain.tests("tsugi-proto", "--test suite")?.join(",");
     toolchain.page("wasm-client", Names::Keep)?;
-    print!("{}", crate::wasm::size(&toolchain)?);
+    print!("{}", crate::wasm::minimal(&toolchain)?);
+    print!("{}", crate::wasm::size(&toolchain, "chat-wasm", "the chat's page")?);
     let mut tests = command("conformance/browser", "npm run --silent wasm");
     tests.env("TSUGI_SUITES", suites);
     capture(tests)

@@ -16,6 +16,9 @@ pub(crate) struct Options {
     /// Where the compiler for browsers comes from
     #[arg(long, value_enum, default_value_t = Source::Any)]
     toolchain: Source,
+    /// Build the page of this package instead, below target/pages
+    #[arg(long, value_name = "PACKAGE")]
+    page: Option<String>,
 }
 
 /// Where a compiler comes from.
@@ -44,10 +47,16 @@ pub(crate) enum Toolchain {
     Debian(PathBuf),
 }
 
-/// Builds a minimal client and prints how large it is.
+/// Builds a minimal client, or a page, and prints how large it is.
 pub(crate) fn run(options: &Options) -> Outcome {
     let toolchain = Toolchain::find(options.toolchain)?;
-    print!("{}", size(&toolchain)?);
+    match &options.page {
+        Some(package) => {
+            print!("{}", size(&toolchain, package, package)?);
+            println!("in target/pages/{package}");
+        }
+        None => print!("{}", minimal(&toolchain)?),
+    }
     Ok(())
 }
 
@@ -87,7 +96,9 @@ impl Toolchain {
         // A program keeps its dash, a library does not.
         let files = [package.to_owned(), package.replace('-', "_")].map(|name| built.join(format!("{name}.wasm")));
         let module = files.iter().find(|file| file.is_file()).ok_or("cargo built no module")?;
-        bind(module, package, names)
+        let folder = bind(module, package, names)?;
+        copy_shell(package, &folder)?;
+        Ok(folder)
     }
 
     /// Builds a package's tests for pages, which are then at `target/pages/NAME-NUMBER/page.js`. Returns those names.
@@ -116,6 +127,16 @@ fn bind(module: &Path, name: &str, names: Names) -> Outcome<PathBuf> {
     let mut bindgen = command("", "target/debug/xtask-bindgen");
     capture_quietly(bindgen.arg(module).arg(&folder).arg(if names == Names::Keep { "keep" } else { "drop" }))?;
     Ok(folder)
+}
+
+/// Puts the files that an example has around its module beside it.
+fn copy_shell(package: &str, folder: &Path) -> Outcome {
+    let Ok(files) = std::fs::read_dir(root().join("examples").join(package).join("page")) else { return Ok(()) };
+    for file in files {
+        let file = file.map_err(|error| error.to_string())?;
+        std::fs::copy(file.path(), folder.join(file.file_name())).map_err(|error| error.to_string())?;
+    }
+    Ok(())
 }
 
 fn capture_quietly(command: &mut Command) -> Outcome {
@@ -199,11 +220,16 @@ fn with_debian(cargo: &mut Command, folder: &Path) {
 }
 
 /// What a browser fetches for a minimal client, that of `examples/everywhere`.
-pub(crate) fn size(toolchain: &Toolchain) -> Outcome<String> {
-    let folder = toolchain.page("everywhere", Names::Drop)?;
+pub(crate) fn minimal(toolchain: &Toolchain) -> Outcome<String> {
+    size(toolchain, "everywhere", "a minimal client")
+}
+
+/// What a browser fetches for a package's page.
+pub(crate) fn size(toolchain: &Toolchain, package: &str, what: &str) -> Outcome<String> {
+    let folder = toolchain.page(package, Names::Drop)?;
     let module = folder.join("page_bg.wasm");
-    let script = std::fs::read(folder.join("page.js")).map_err(|error| error.to_string())?;
-    let mut text = line("a minimal client in wasm", &read(&module)?)?;
+    let script = read(&folder.join("page.js"))?;
+    let mut text = line(&format!("{what} in wasm"), &read(&module)?)?;
     if exists("wasm-opt") {
         let small = folder.join("small.wasm");
         capture_quietly(command("", "wasm-opt -Oz --all-features").arg(&module).arg("-o").arg(&small))?;

@@ -8,6 +8,7 @@ pub mod events;
 pub mod limits;
 pub mod online;
 pub mod pace;
+pub mod page;
 pub mod secret;
 pub mod store;
 pub mod text;

@@ -23,6 +23,9 @@ struct Options {
     /// The file that keeps what is said; made if it is not there
     #[arg(long, value_name = "FILE", default_value = "chat.db")]
     db: PathBuf,
+    /// A folder with another page, which is at /page then
+    #[arg(long, value_name = "DIR")]
+    page: Option<PathBuf>,
 }
 
 /// How long clients have to take their last messages, and then the web server its last requests.
@@ -33,7 +36,11 @@ async fn main() -> Result<(), Box<dyn Error>> {
     let options = Options::parse();
     tracing_subscriber::fmt().with_max_level(tracing::Level::WARN).with_writer(std::io::stderr).init();
     let store = Store::open(&options.db).map_err(|error| format!("{}: {error}", options.db.display()))?;
-    let (app, server) = chat::app(store)?;
+    let (mut app, server) = chat::app(store)?;
+    if let Some(folder) = &options.page {
+        let page = chat::page::router(folder).map_err(|error| format!("{}: {error}", folder.display()))?;
+        app = app.merge(page);
+    }
     let listener = TcpListener::bind((options.host, options.port))
         .await
         .map_err(|error| format!("cannot listen on {}:{}: {error}", options.host, options.port))?;

@@ -39,7 +39,7 @@ async fn page(kind: &'static str, text: &'static str) -> Response {
     ([(CONTENT_TYPE, kind), (CACHE_CONTROL, "no-cache")], text).into_response()
 }
 
-/// Headers of every response: no script but ours, no frame around us.
+/// Headers of every response that says nothing else: no script but ours, no frame around us.
 pub async fn secure(mut response: Response) -> Response {
     let headers = [
         ("content-security-policy", "default-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'"),
@@ -47,7 +47,7 @@ pub async fn secure(mut response: Response) -> Response {
         ("referrer-policy", "same-origin"),
     ];
     for (name, value) in headers {
-        response.headers_mut().insert(name, HeaderValue::from_static(value));
+        response.headers_mut().entry(name).or_insert(HeaderValue::from_static(value));
     }
     response
 }
