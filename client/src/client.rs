@@ -14,7 +14,7 @@ use serde::de::DeserializeOwned;
 use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{broadcast, watch};
-use tsugi_proto::connection::{Open, Page, State};
+use tsugi_proto::connection::{Gap, Open, Page, State};
 use tsugi_proto::event::EventError;
 use tsugi_proto::value::from_value;
 use tsugi_proto::{Close, Connection, Event, EventId, Instant};
@@ -179,7 +179,22 @@ impl Client {
         F: Fn(T) + MaybeSend + MaybeSync + 'static,
     {
         let id = EventId::new(id).map_err(EventError::Id)?;
-        Ok(self.0.shared.handlers.add(id, handler))
+        Ok(self.0.shared.handlers.on(id, handler))
+    }
+
+    /// Calls `handler` when something that the server sent, or would have, will never arrive: show afresh what may have changed.
+    /// In order with the events, and as [`Client::on`] does.
+    ///
+    /// ```no_run
+    /// # fn run(client: tsugi_client::Client) {
+    /// client.on_gap(|gap| println!("from {} on something is missing: {:?}", gap.from, gap.why));
+    /// # }
+    /// ```
+    pub fn on_gap<F>(&self, handler: F) -> Registration
+    where
+        F: Fn(Gap) + MaybeSend + MaybeSync + 'static,
+    {
+        self.0.shared.handlers.on_gap(handler)
     }
 
     /// What the server says from now on: events, and what was missed of them.

@@ -128,10 +128,7 @@ impl Driver {
                 self.exchanges.push((exchange, Box::pin(asked)));
             }
             Output::Abort { exchange } => self.exchanges.retain(|(id, _)| *id != exchange),
-            Output::Event(event) => {
-                self.shared.handlers.call(&event);
-                self.notice(Notice::Event(event));
-            }
+            Output::Event(event) => self.notice(Notice::Event(event)),
             Output::Gap(gap) => self.notice(Notice::Gap(gap)),
             Output::BadEvent(value) => self.notice(Notice::BadEvent(value)),
             Output::State(state) => self.change(state),
@@ -145,6 +142,7 @@ impl Driver {
     }
 
     fn notice(&self, notice: Notice) {
+        self.shared.handlers.call(&notice);
         if let Some(notices) = &*self.shared.notices.lock() {
             // That nobody listens is no matter.
             let _ = notices.send(notice);

@@ -53,52 +53,82 @@ impl Events {
     }
 }
 
-type Table = HashMap<EventId, Vec<(u64, Handler)>>;
+/// What a handler wants to hear of.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+enum Topic {
+    Event(EventId),
+    Gap,
+}
+
+type Table = HashMap<Topic, Vec<(u64, Handler<Notice>)>>;
 
 /// The handlers of a client. The lock is held to look one up, never while one runs: a handler may add and remove others.
 #[derive(Default)]
 pub(crate) struct Handlers(parking_lot::Mutex<(u64, Table)>);
 
 impl Handlers {
-    pub(crate) fn add<T, F>(self: &Arc<Self>, id: EventId, handler: F) -> Registration
+    pub(crate) fn on<T, F>(self: &Arc<Self>, id: EventId, handler: F) -> Registration
     where
         T: DeserializeOwned,
         F: Fn(T) + MaybeSend + MaybeSync + 'static,
     {
-        let handler: Handler = Arc::new(move |data| from_value(data.clone()).map(&handler).is_ok());
+        self.add(Topic::Event(id), move |notice| {
+            let Notice::Event(event) = notice else { return true };
+            from_value(event.data.clone().unwrap_or_default()).map(&handler).is_ok()
+        })
+    }
+
+    pub(crate) fn on_gap<F: Fn(Gap) + MaybeSend + MaybeSync + 'static>(self: &Arc<Self>, handler: F) -> Registration {
+        self.add(Topic::Gap, move |notice| {
+            if let Notice::Gap(gap) = notice {
+                handler(*gap);
+            }
+            true
+        })
+    }
+
+    fn add(
+        self: &Arc<Self>,
+        topic: Topic,
+        handler: impl Fn(&Notice) -> bool + MaybeSend + MaybeSync + 'static,
+    ) -> Registration {
         let mut table = self.0.lock();
         table.0 += 1;
         let number = table.0;
-        table.1.entry(id.clone()).or_default().push((number, handler));
-        Registration { handlers: Arc::downgrade(self), id, number }
+        table.1.entry(topic.clone()).or_default().push((number, Arc::new(handler)));
+        Registration { handlers: Arc::downgrade(self), topic, number }
     }
 
-    /// Calls every handler of an event. One that panics stays, and stops neither the others nor the client.
-    pub(crate) fn call(&self, event: &Event) {
-        let handlers = self.0.lock().1.get(&event.id).cloned().unwrap_or_default();
-        let nil = Value::Nil;
-        let data = event.data.as_ref().unwrap_or(&nil);
+    /// Calls every handler that wants to hear of this. One that panics stays, and stops neither the others nor the client.
+    pub(crate) fn call(&self, notice: &Notice) {
+        let topic = match notice {
+            Notice::Event(event) => Topic::Event(event.id.clone()),
+            Notice::Gap(_) => Topic::Gap,
+            Notice::BadEvent(_) | Notice::Missed(_) => return,
+        };
+        let handlers = self.0.lock().1.get(&topic).cloned().unwrap_or_default();
         for (_, handler) in handlers {
-            match catch_unwind(AssertUnwindSafe(|| handler(data))) {
+            match catch_unwind(AssertUnwindSafe(|| handler(notice))) {
                 Ok(true) => {}
-                Ok(false) => tracing::warn!(id = %event.id, "a handler wants other data than the server sent"),
-                Err(_) => tracing::error!(id = %event.id, "a handler panicked"),
+                Ok(false) => tracing::warn!(?topic, "a handler wants other data than the server sent"),
+                Err(_) => tracing::error!(?topic, "a handler panicked"),
             }
         }
     }
 }
 
-/// A handler that was set with [`Client::on`](crate::Client::on). It stays when this is dropped.
+/// A handler that was set with [`Client::on`](crate::Client::on) or [`Client::on_gap`](crate::Client::on_gap). It stays when this is
+/// dropped.
 #[derive(Clone)]
 pub struct Registration {
     handlers: Weak<Handlers>,
-    id: EventId,
+    topic: Topic,
     number: u64,
 }
 
 impl std::fmt::Debug for Registration {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Registration").field(&self.id).finish()
+        f.debug_tuple("Registration").field(&self.topic).finish()
     }
 }
 
@@ -107,10 +137,10 @@ impl Registration {
     pub fn off(self) {
         let Some(handlers) = self.handlers.upgrade() else { return };
         let mut table = handlers.0.lock();
-        if let Some(of_event) = table.1.get_mut(&self.id) {
-            of_event.retain(|(number, _)| *number != self.number);
-            if of_event.is_empty() {
-                table.1.remove(&self.id);
+        if let Some(of_topic) = table.1.get_mut(&self.topic) {
+            of_topic.retain(|(number, _)| *number != self.number);
+            if of_topic.is_empty() {
+                table.1.remove(&self.topic);
             }
         }
     }

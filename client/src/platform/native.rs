@@ -10,13 +10,13 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
-use tsugi_proto::{Instant, Value};
+use tsugi_proto::Instant;
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A function that finds the CSRF token out.
 pub(crate) type TokenSource = Arc<dyn Fn() -> BoxFuture<Option<String>> + Send + Sync>;
 /// Returns whether the data was what the handler takes.
-pub(crate) type Handler = Arc<dyn Fn(&Value) -> bool + Send + Sync>;
+pub(crate) type Handler<T> = Arc<dyn Fn(&T) -> bool + Send + Sync>;
 
 /// Where the driver runs.
 pub(crate) struct Tasks(tokio::runtime::Handle);

@@ -17,14 +17,13 @@ use js_sys::{Function, Reflect};
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use tsugi_proto::Value;
 use wasm_bindgen::{JsCast, JsValue};
 
 pub(crate) type BoxFuture<T> = Pin<Box<dyn Future<Output = T>>>;
 /// A function that finds the CSRF token out.
 pub(crate) type TokenSource = Arc<dyn Fn() -> BoxFuture<Option<String>>>;
 /// Returns whether the data was what the handler takes.
-pub(crate) type Handler = Arc<dyn Fn(&Value) -> bool>;
+pub(crate) type Handler<T> = Arc<dyn Fn(&T) -> bool>;
 
 /// The page's own loop.
 pub(crate) struct Tasks;

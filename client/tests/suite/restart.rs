@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use tokio::runtime::Runtime;
 use tsugi::{Data, Router, Server};
-use tsugi_client::{Paths, State};
+use tsugi_client::{GapReason, Paths, State};
 
 /// A server that lives in a runtime of its own, so that it can be killed with every connection it has.
 pub(crate) struct Mortal(Option<Runtime>, SocketAddr);
@@ -62,6 +62,8 @@ async fn survives(paths: Paths) {
     let client = ada().transports(paths).connect(&url(address)).unwrap();
     ready(&client).await;
     assert_eq!(in_time(client.request::<i64>("test/add", &1)).await.unwrap(), 1);
+    let (gap, mut gaps) = tokio::sync::mpsc::unbounded_channel();
+    client.on_gap(move |told| gap.send(told.why).unwrap());
 
     tokio::task::spawn_blocking(|| server.kill()).await.unwrap();
     let waiting = until(&client, |state| matches!(state, State::Waiting { .. })).await;
@@ -76,6 +78,7 @@ async fn survives(paths: Paths) {
     assert_eq!(in_time(ask.1).await.unwrap().unwrap(), 111);
     until(&client, |state| matches!(state, State::Open(_))).await;
     assert_eq!(sum.load(Ordering::SeqCst), 111);
+    assert_eq!(in_time(gaps.recv()).await, Some(GapReason::Restarted), "what was pushed meanwhile is lost");
 }
 
 #[tokio::test]

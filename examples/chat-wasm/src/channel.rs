@@ -7,7 +7,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use std::rc::Rc;
 use std::time::Duration;
-use tsugi_client::{Client, ConnectError, Event, Instant, Notice, RequestError, SendError, Unanswered};
+use tsugi_client::{Client, ConnectError, Event, Instant, RequestError, SendError, Unanswered};
 use wasm_bindgen_futures::spawn_local;
 use yew::html::Scope;
 
@@ -38,7 +38,8 @@ impl Channel {
         self.on(chat, "chat/read", Msg::Read)?;
         self.on(chat, "chat/room-opened", Msg::Opened)?;
         self.on(chat, "chat/renamed", Msg::Renamed)?;
-        self.tell_gaps(chat.clone());
+        let gap = chat.callback(|_| Msg::Gap);
+        self.0.on_gap(move |told| gap.emit(told));
         self.tell_states(chat.clone());
         Ok(())
     }
@@ -51,18 +52,6 @@ impl Channel {
     ) -> Result<(), SendError> {
         let told = chat.callback(msg);
         self.0.on(id, move |data| told.emit(data)).map(drop)
-    }
-
-    /// Ends with the client.
-    fn tell_gaps(&self, chat: Scope<Chat>) {
-        let mut events = self.0.events();
-        spawn_local(async move {
-            while let Some(notice) = events.next().await {
-                if let Notice::Gap(_) = notice {
-                    chat.send_message(Msg::Gap);
-                }
-            }
-        });
     }
 
     /// The state there is, and every other one. Ends with the client.

@@ -53,7 +53,8 @@ pub struct Open {
 /// Whether a session goes on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// A new session, or a server without sessions: requests that waited have failed.
+    /// A new session, or a server without sessions. What waited in the outbox goes on, but for requests that a plain Sente server
+    /// had: those have failed.
     New,
     /// The session of before.
     Resumed,
