@@ -23,8 +23,14 @@ struct Keys<'de> {
 }
 
 fn skip_form<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>, keys: &mut Keys<'de>) -> Result<(), DecodeError> {
+    if tokens.name().is_some() {
+        return Ok(());
+    }
     if let Some(shape) = tokens.opens() {
         return skip_collection(shape, tokens, keys);
+    }
+    if tokens.number().is_some() || tokens.word().is_some() {
+        return Ok(());
     }
     let token = tokens.next()?;
     skip_rest(&token, tokens, keys)
