@@ -26,7 +26,7 @@ globalThis.client = connect("/chsk-open", {
   codec: codec && (await import(\`/\${codec}.js\`))[codec](),
   outbox: persistent({
     user,
-    keep: (id) => id !== "test/unkept",
+    keep: (id) => !id.startsWith("test/unkept"),
     onRestored: (deliveries) => restored.push(...deliveries),
     ...limits,
   }),
@@ -309,6 +309,51 @@ test("a request that is kept is answered on the page that follows, and one that 
     const reply = await page.evaluate(async () => (await restored[0].settled).reply);
     assert.deepEqual(reply, { echo: [1, "two"] });
     await stage.until('echo [1 "two"] "ann"');
+  }));
+
+/** From now on the page takes nothing out of its store: as if it went away before the browser had written that down. */
+const forgetful = (page) => page.evaluate(() => void (IDBObjectStore.prototype.delete = () => {}));
+
+test("a kept request whose reply the page before got, and had no time to write down, ends as lost and not with its time", () =>
+  withServer(async (stage) => {
+    const page = await stage.open({ ...ANN, poll: true });
+    await opens(page);
+    await forgetful(page);
+    assert.equal(await page.evaluate(() => client.request("test/reply2", 7)), "first");
+    // The poll that brings this has told the server what the one before brought.
+    await page.evaluate(() => client.request("test/unkept-too", 8).catch(() => {}));
+    await page.reload();
+    await page.waitForFunction(() => globalThis.restored?.length === 1);
+    const ended = await page.evaluate(async () => {
+      const { id, data, state, error } = await restored[0].settled;
+      return [id, data, state, error.code];
+    });
+    assert.deepEqual(ended, ["test/reply2", 7, "failed", "reply-lost"]);
+    assert.deepEqual(await stage.handled(), ['reply2 7 "ann"', 'unkept-too 8 "ann"']);
+  }));
+
+test("a tab that was loaded anew more often than the one that was closed takes over from it, and its own session goes on", () =>
+  withServer(async (stage) => {
+    const [one, two] = [await stage.open(ANN), await stage.open(ANN)];
+    for (let times = 0; times < 3; times++) {
+      await opens(two);
+      await two.reload();
+    }
+    await opens(one);
+    await opens(two);
+    await forgetful(one);
+    await send(one, 1);
+    await stage.until('note 1 "ann"');
+    await two.evaluate(() => {
+      globalThis.opened = [];
+      client.onState(({ status, resumed }) => status === "open" && opened.push(resumed));
+    });
+    await one.close();
+    await two.waitForFunction(() => globalThis.restored.length === 1, undefined, { timeout: 30_000 });
+    await drained(two);
+    assert.equal(await two.evaluate(async () => (await restored[0].settled).state), "handled");
+    assert.deepEqual(await two.evaluate(() => opened), [true]);
+    await stage.until('note 1 "ann"');
   }));
 
 test("a deadline goes on while there is no page, and what it ended is told and not sent", () =>
