@@ -156,7 +156,7 @@ pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) 
     if let Some(inner) = codec.data_codec() {
         return deserialize(inner, Some(data));
     }
-    // What most use is read without erased types, which cost as much as short data does.
+    // What is ours is read without erased types, which cost as much as short data does.
     #[cfg(feature = "json")]
     if let Some(json) = (codec as &dyn Any).downcast_ref::<Json>() {
         return envelope::read(json, data);
@@ -164,6 +164,14 @@ pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) 
     #[cfg(feature = "edn")]
     if let Some(edn) = (codec as &dyn Any).downcast_ref::<Edn>() {
         return envelope::read(edn, data);
+    }
+    #[cfg(feature = "msgpack")]
+    if let Some(msgpack) = (codec as &dyn Any).downcast_ref::<MessagePack>() {
+        return envelope::read(msgpack, data);
+    }
+    #[cfg(feature = "transit")]
+    if let Some(transit) = (codec as &dyn Any).downcast_ref::<Transit>() {
+        return envelope::read(transit, data);
     }
     let mut read = None;
     codec.deserialize(data, &mut |deserializer| {

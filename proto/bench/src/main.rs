@@ -110,10 +110,10 @@ fn decode(codec: &dyn Codec, message: &Message) -> Result<Vec<Row>, Failure> {
 
 /// The fastest of many short batches, so that what else runs on the machine is left out.
 fn time<T>(mut run: impl FnMut() -> Result<T, Failure>) -> Result<Duration, Failure> {
-    const BATCHES: usize = 300;
+    const BATCHES: usize = 500;
     let start = Instant::now();
     let mut runs = 0_u32;
-    while start.elapsed() < Duration::from_millis(2) {
+    while start.elapsed() < Duration::from_micros(200) {
         black_box(run()?);
         runs += 1;
     }

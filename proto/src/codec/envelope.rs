@@ -12,7 +12,6 @@ use crate::packet::{Packet, Received};
 use crate::value::token::{Shape, Source, Token, Tokens};
 use crate::value::{Value, build, skip};
 use bytes::Bytes;
-#[cfg(any(feature = "edn", feature = "json"))]
 use serde::de::DeserializeOwned;
 
 /// What distinguishes one codec from another when it reads.
@@ -152,22 +151,26 @@ fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Opt
 }
 
 /// Reads `data` straight into `T`.
-#[cfg(any(feature = "edn", feature = "json"))]
 pub(super) fn read<C: Format, T: DeserializeOwned>(codec: &C, data: &[u8]) -> Result<T, DecodeError> {
-    let mut tokens = Tokens::new(codec.source(data)?);
-    T::deserialize(&mut tokens).map_err(|error| DecodeError::Data(error.to_string()))
+    T::deserialize(&mut data_tokens(codec, data)?).map_err(|error| DecodeError::Data(error.to_string()))
 }
 
 /// Offers `data` to `reader`, straight from its bytes.
 pub(super) fn deserialize<C: Format>(codec: &C, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let mut tokens = data_tokens(codec, data)?;
+    let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(&mut tokens);
+    reader(&mut deserializer).map_err(|error| DecodeError::Data(error.to_string()))
+}
+
+/// What was kept of an event, from its data on.
+fn data_tokens<'de, C: Format>(codec: &C, data: &'de [u8]) -> Result<Tokens<'de, C::Source<'de>>, DecodeError> {
     let mut tokens = Tokens::new(codec.source(data)?);
     if C::DATA == DataForm::InItsEvent {
         // The vector and the id, which may stand in the codec's cache.
         tokens.next()?;
         tokens.next()?;
     }
-    let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(&mut tokens);
-    reader(&mut deserializer).map_err(|error| DecodeError::Data(error.to_string()))
+    Ok(tokens)
 }
 
 /// The text of a text codec's message.

@@ -157,7 +157,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     pub(crate) fn nil(&mut self) -> Result<bool, DecodeError> {
         match self.short(S::nil) {
             Some(is_nil) => Ok(is_nil),
-            None => self.takes(&Token::Nil),
+            None => self.takes(|token| matches!(token, Token::Nil)),
         }
     }
 
@@ -166,7 +166,7 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     pub(crate) fn closes(&mut self) -> Result<bool, DecodeError> {
         match self.short(S::closes) {
             Some(closes) => Ok(closes),
-            None => self.takes(&Token::Close),
+            None => self.takes(|token| matches!(token, Token::Close)),
         }
     }
 
@@ -184,8 +184,8 @@ impl<'de, S: Source<'de>> Tokens<'de, S> {
     }
 
     #[inline(never)]
-    fn takes(&mut self, token: &Token<'_>) -> Result<bool, DecodeError> {
-        let is_next = self.peek()? == token;
+    fn takes(&mut self, is_meant: impl Fn(&Token<'_>) -> bool) -> Result<bool, DecodeError> {
+        let is_next = is_meant(self.peek()?);
         if is_next {
             self.seen = None;
         }
