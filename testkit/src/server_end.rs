@@ -3,19 +3,24 @@
 //! It follows docs/wire.md and not the crate `tsugi`, so that what the client expects is checked against the page and on
 //! a virtual clock. The real server is tested with the real client elsewhere.
 
+mod hello;
+mod items;
+mod plant;
+mod requests;
+
+pub use plant::Plant;
+
 use crate::link::Flight;
 use bytes::Bytes;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
-use tsugi_proto::codec::Form;
-use tsugi_proto::connection::{ExchangeId, Method, Path, Request};
-use tsugi_proto::packet::Received;
+use tsugi_proto::connection::{ExchangeId, Path};
 use tsugi_proto::session::{
-    AfterClose, AfterLoss, Arrival, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile,
-    Rhythm, SessionEvent, Transmit, Transport, Upstream,
+    AfterClose, AfterLoss, Capacity, CarrierId, Config, EncodedEvent, Flush, Heartbeat, Item, Joiner, Profile, Rhythm,
+    SessionEvent, Transmit, Transport, Upstream,
 };
-use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Frame, Instant, Message, Session, Utf8Bytes, Value};
+use tsugi_proto::{Close, CloseCode, Codec, Event, EventId, Frame, Instant, Message, Session, Value};
 
 /// A request of this name is never answered.
 pub const NEVER: &str = "test/never";
@@ -29,44 +34,6 @@ impl Joiner for CodecJoiner {
     fn join(&self, bodies: &[Bytes]) -> Frame {
         Frame::message(&self.0.join(bodies))
     }
-}
-
-/// What a [`ServerEnd`] does wrong on purpose, to see that a checker notices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Plant {
-    /// Handles an item as often as it comes.
-    HandlesAgain,
-    /// Loses the replies that a session could not deliver.
-    LosesReplies,
-    /// Says that it took one item more than it did.
-    OvercountsTaken,
-    /// Says that an event was handled before it came.
-    OvercountsHandled,
-    /// Does not send again what was lost on the way, and says nothing of it.
-    SkipsInSilence,
-    /// Forgets what it sent at once, and says honestly that it is gone.
-    ForgetsWhatItSent,
-    /// Sends again what the client has, under new numbers.
-    CountsAnew,
-    /// Says that there is no reply to a request that is still to be answered.
-    EndsReplies,
-    /// Does not say that a reply will not come.
-    HidesLostReplies,
-}
-
-impl Plant {
-    /// All there are.
-    pub const ALL: [Self; 9] = [
-        Self::HandlesAgain,
-        Self::LosesReplies,
-        Self::OvercountsTaken,
-        Self::OvercountsHandled,
-        Self::SkipsInSilence,
-        Self::ForgetsWhatItSent,
-        Self::CountsAnew,
-        Self::EndsReplies,
-        Self::HidesLostReplies,
-    ];
 }
 
 /// An item of a client's outbox, handled.
@@ -458,266 +425,6 @@ impl ServerEnd {
             }
         }
     }
-
-    fn greeted(&mut self, now: Instant, index: usize, message: &Message) {
-        let path = self.sockets[index].0;
-        let received = self.codec.decode_event(message).ok();
-        match received.and_then(|received| self.hello(now, path.0, &received, Transport::WebSocket)) {
-            Some((session, received, welcome)) => {
-                let Some(served) = self.sessions.get_mut(&session) else { return };
-                let profile = Arc::clone(&self.websocket);
-                let resumed = served.session.resume(now, profile, received, |_| Some(Frame::message(&welcome)));
-                let (carrier, _) = resumed.expect("hello was checked");
-                self.sockets[index].1 = Socket::Carries(session, carrier);
-                self.send_kept(now, session);
-            }
-            None => {
-                self.sockets.remove(index);
-                let close = Close::because(CloseCode::NO_HELLO, "hello must come first");
-                self.out.push((path.0, Flight::Ended(path.1, Some(close))));
-            }
-        }
-    }
-
-    /// The session that goes on or begins, how much of it the client has, and the word for it. `None` when it is no hello.
-    fn hello(
-        &mut self,
-        now: Instant,
-        client: usize,
-        received: &Received,
-        transport: Transport,
-    ) -> Option<(u64, u64, Message)> {
-        let Received::Event { id, data, .. } = received else { return None };
-        if id.as_str() != "chsk/hello" {
-            return None;
-        }
-        let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).ok()?;
-        let named = data.get("session").and_then(Value::as_text).and_then(|text| text.parse().ok());
-        let living = named.filter(|named| self.sessions.get(named).is_some_and(|it| !it.session.is_closing()));
-        let received = data.get("received").map_or(0, natural);
-        let outbox = data.get("outbox").and_then(Value::as_text).map(str::to_owned);
-        let attempt = data.get("attempt").map_or(0, natural);
-        let newest = outbox.as_ref().and_then(|name| self.attempts.get(name)).copied().unwrap_or(0);
-        let newest = newest.max(living.map_or(0, |id| self.sessions[&id].attempt));
-        if attempt <= newest {
-            return None;
-        }
-        self.attempts.extend(outbox.iter().map(|name| (name.clone(), attempt)));
-        let (session, received, outcome) = match living {
-            Some(session) => (session, received, "resumed"),
-            None => (self.begin(now, client, transport), 0, "new"),
-        };
-        let (taken, handled) = outbox.map(|name| self.bring_outbox(name, session)).unwrap_or_default();
-        let served = self.sessions.get_mut(&session)?;
-        served.transport = transport;
-        served.attempt = attempt;
-        let Ok(mut resumed) = served.session.plan(received) else {
-            self.complaints.push(format!("{received} items received, and fewer were sent"));
-            return None;
-        };
-        let (mut taken, handled) = (taken, handled);
-        match self.plant {
-            Some(Plant::OvercountsTaken) => taken += 1,
-            Some(Plant::SkipsInSilence) => {
-                let _ = served.session.acknowledge(served.session.numbered());
-            }
-            Some(Plant::ForgetsWhatItSent) => {
-                let _ = served.session.acknowledge(served.session.numbered());
-                resumed.next = served.session.numbered() + 1;
-            }
-            Some(Plant::CountsAnew) => resumed.next = served.session.numbered() + 1,
-            _ => {}
-        }
-        let what = vec![
-            (Value::keyword("session"), Value::string(&session.to_string())),
-            (Value::keyword("outcome"), Value::keyword(outcome)),
-            (Value::keyword("next"), count(resumed.next)),
-            (Value::keyword("taken"), count(taken)),
-            (Value::keyword("handled"), count(handled)),
-        ];
-        Some((session, received, self.packet("chsk/welcome", Value::Map(what))?))
-    }
-
-    /// How much of the outbox was taken, and how much of that handled. An outbox has one session at a time.
-    fn bring_outbox(&mut self, name: String, session: u64) -> (u64, u64) {
-        let (upstream, carrier) = self.outboxes.entry(name.clone()).or_insert_with(|| (Upstream::default(), session));
-        let before = std::mem::replace(carrier, session);
-        let counts = (upstream.taken(), upstream.handled());
-        if before != session
-            && let Some(before) = self.sessions.get_mut(&before)
-        {
-            before.session.abort(Close::because(CloseCode::TAKEN_OVER, "its outbox has another session"));
-        }
-        if let Some(served) = self.sessions.get_mut(&session) {
-            served.outbox = Some(name);
-        }
-        counts
-    }
-
-    /// Replies that sessions of before could not deliver.
-    fn send_kept(&mut self, now: Instant, session: u64) {
-        // First, what the session of before has still to hand back.
-        let flights = self.drain(now);
-        self.out.extend(flights);
-        let Some(served) = self.sessions.get_mut(&session) else { return };
-        let Some((upstream, _)) = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)) else { return };
-        while let Some((number, reply)) = upstream.take_reply() {
-            if served.session.send(now, Item::Reply(number, reply.clone())).is_err() {
-                return upstream.keep(number, reply);
-            }
-        }
-        self.say_all_sent(now, session);
-    }
-
-    /// Says that the client has every reply there is, after what may have cost it some.
-    fn say_all_sent(&mut self, now: Instant, session: u64) {
-        let Some(served) = self.sessions.get_mut(&session) else { return };
-        let Some((upstream, _)) = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)) else { return };
-        let handled = upstream.handled() + u64::from(self.plant == Some(Plant::EndsReplies));
-        let says = handled > 0 && self.plant != Some(Plant::HidesLostReplies);
-        if let Some(item) = all_until(&self.codec, handled).filter(|_| says) {
-            // One that is full or closed says so among the news.
-            let _ = served.session.send(now, item);
-        }
-    }
-
-    fn begin(&mut self, now: Instant, client: usize, transport: Transport) -> u64 {
-        self.next += 1;
-        let mut session = Session::new(now, Arc::clone(&self.config));
-        session.keep();
-        self.sessions.insert(self.next, Served { client, session, transport, outbox: None, attempt: 0 });
-        self.next
-    }
-
-    fn asked(&mut self, now: Instant, exchange: (usize, ExchangeId), request: &Request) {
-        let header = request.headers.iter().find(|(name, _)| *name == "Tsugi-Session").map(|(_, value)| value);
-        let session = header.and_then(|text| text.parse().ok()).filter(|id| self.sessions.contains_key(id));
-        let shakes_hands = header.is_none() || request.query.iter().any(|(name, _)| name == "handshake?");
-        match (request.method, session) {
-            (Method::Get, _) if shakes_hands => {
-                let handshake = self.handshake();
-                self.answer(exchange, 200, &handshake);
-            }
-            (Method::Get, Some(session)) => {
-                let ack = request.query.iter().find(|(name, _)| name == "ack").map(|(_, value)| value);
-                let received = ack.and_then(|text| text.parse().ok()).expect("every poll says what arrived");
-                self.poll(now, exchange, session, received);
-            }
-            (Method::Post, session) => self.posted(now, exchange, &request.body, session),
-            (Method::Get, None) => self.answer(exchange, 409, &Message::text("")),
-        }
-    }
-
-    fn poll(&mut self, now: Instant, exchange: (usize, ExchangeId), session: u64, received: u64) {
-        let Some(served) = self.sessions.get_mut(&session) else { return };
-        if served.transport != Transport::Poll {
-            let nothing = self.codec.join(&[]);
-            return self.answer(exchange, 200, &nothing);
-        }
-        let Ok((carrier, resumed)) = served.session.resume(now, Arc::clone(&self.poll), received, |_| None) else {
-            return self.answer(exchange, 409, &Message::text(""));
-        };
-        let head = self.packet("chsk/from", count(resumed.next)).into_iter().collect();
-        self.held.push((exchange, Held { session, carrier, head, frames: Vec::new() }));
-        if resumed.gap.is_some() {
-            self.say_all_sent(now, session);
-        }
-    }
-
-    fn posted(&mut self, now: Instant, exchange: (usize, ExchangeId), body: &Bytes, session: Option<u64>) {
-        let message = match self.codec.form() {
-            Form::Binary => Some(Message::Binary(body.clone())),
-            Form::Text => Utf8Bytes::new(body.clone()).map(Message::Text).ok(),
-        };
-        let decoded = message.and_then(|message| self.codec.decode_events(&message).ok());
-        let Some(received) = decoded else { return self.answer(exchange, 400, &Message::text("")) };
-        let hello = received.first().and_then(|first| self.hello(now, exchange.0, first, Transport::Poll));
-        if let Some((session, _, welcome)) = hello {
-            self.send_kept(now, session);
-            return self.answer(exchange, 200, &welcome);
-        }
-        if matches!(received.first(), Some(Received::Event { id, .. }) if id.as_str() == "chsk/hello") {
-            // A later one has come.
-            return self.answer(exchange, 409, &Message::text(""));
-        }
-        let Some(session) = session else { return self.answer(exchange, 409, &Message::text("")) };
-        received.into_iter().for_each(|received| self.received(now, session, received));
-        let taken = self.codec.encode(&Value::keyword("chsk/dummy-cb-200"), &Value::Nil);
-        let taken = taken.unwrap_or(self.codec.join(&[]));
-        self.answer(exchange, 200, &taken);
-    }
-
-    /// Every request is answered with its own data.
-    fn received(&mut self, now: Instant, session: u64, received: Received) {
-        let Received::Event { id, data, slot } = received else { return };
-        let Some(number) = self.take(session, &slot) else { return };
-        let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).unwrap_or_default();
-        let reply = match id.as_str() {
-            "chsk/ack" => {
-                let served = self.sessions.get_mut(&session).filter(|_| matches!(data, Value::Integer(_)));
-                let acknowledged = served.map(|served| served.session.acknowledge(natural(&data)));
-                if acknowledged != Some(Ok(())) {
-                    self.complaints.push(format!("an acknowledgement of what was not sent: {acknowledged:?}"));
-                }
-                None
-            }
-            "chsk/ws-ping" => Some(Value::string("pong")),
-            _ => Some(data.clone()),
-        };
-        if !id.is_reserved() {
-            let client = self.sessions.get(&session).map_or(usize::MAX, |served| served.client);
-            self.handled.push(Handled { client, life: self.life, item: number, data: data.clone() });
-            self.received.push((id.clone(), data));
-        }
-        if id.as_str() == NEVER {
-            return;
-        }
-        let wanted = reply.filter(|_| !slot.is_nil() && !matches!(slot, Value::Integer(..0)));
-        let reply = wanted.and_then(|reply| self.codec.encode(&reply, &slot).ok()).map(|it| Frame::message(&it));
-        self.finish(now, session, number, reply);
-    }
-
-    /// The number of an item that is to be handled, 0 for what is none; `None` for one that came before.
-    fn take(&mut self, session: u64, slot: &Value) -> Option<u64> {
-        let Value::Integer(slot) = slot else { return Some(0) };
-        let served = self.sessions.get(&session)?;
-        let Some((upstream, _)) = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)) else {
-            return Some(0);
-        };
-        let number = slot.unsigned_abs();
-        let again = number > 0 && upstream.arrive(number) == Arrival::Again;
-        (!again || self.plant == Some(Plant::HandlesAgain)).then_some(number)
-    }
-
-    /// Answers, or tells that it was handled.
-    fn finish(&mut self, now: Instant, session: u64, number: u64, reply: Option<Frame>) {
-        let Some(served) = self.sessions.get_mut(&session) else { return };
-        let upstream = served.outbox.as_ref().and_then(|name| self.outboxes.get_mut(name)).map(|it| &mut it.0);
-        let item = match (reply, upstream) {
-            (Some(reply), Some(upstream)) if number > 0 => {
-                upstream.finish(number);
-                Item::Reply(number, reply)
-            }
-            (Some(reply), _) => Item::Message(reply),
-            (None, Some(upstream)) if number > 0 => {
-                upstream.finish(number);
-                let early = u64::from(self.plant == Some(Plant::OvercountsHandled));
-                let Some(item) = all_until(&self.codec, upstream.handled() + early) else { return };
-                item
-            }
-            (None, _) => return,
-        };
-        // One that is full or closed says so among the news.
-        if let Some(served) = self.sessions.get_mut(&session) {
-            let _ = served.session.send(now, item);
-        }
-    }
-}
-
-/// Everything up to an item was handled, and what replies there are went before.
-fn all_until(codec: &Arc<dyn Codec>, handled: u64) -> Option<Item> {
-    let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
-    codec.encode(&Value::Nil, &slot).ok().map(|packet| Item::Message(Frame::message(&packet)))
 }
 
 fn count(number: u64) -> Value {
