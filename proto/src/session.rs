@@ -484,7 +484,7 @@ impl Session {
         self.state = State::Closed;
         self.timers.stop_all();
         let kept = self.kept.take().map(|kept| kept.into_replies()).into_iter().flatten();
-        let undelivered: Vec<_> = kept.chain(self.queue.take_replies()).collect();
+        let undelivered: Vec<_> = kept.chain(self.queue.take_replies()).filter(|(number, _)| *number > 0).collect();
         self.queue.clear();
         self.greeting = None;
         self.go_offline();

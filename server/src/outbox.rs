@@ -29,6 +29,8 @@ pub(crate) struct Key {
 /// The server's end of one outbox.
 pub(crate) struct Outbox {
     pub(crate) key: Key,
+    /// Tells it from every other; never 0. A session knows by this whether it still speaks for the outbox.
+    pub(crate) id: u64,
     /// Items up to this one were sent before the server knew the outbox: an earlier run of it may have handled them.
     sent_before: u64,
     state: Mutex<State>,
@@ -117,7 +119,7 @@ impl Taken {
 }
 
 impl Outbox {
-    fn new(key: Key, sent_before: u64) -> Arc<Self> {
+    fn new(key: Key, id: u64, sent_before: u64) -> Arc<Self> {
         let carrier = Weak::new();
         let state = State {
             upstream: Upstream::default(),
@@ -130,7 +132,7 @@ impl Outbox {
             left: None,
             attempt: 0,
         };
-        Arc::new(Self { key, sent_before, state: Mutex::new(state), turn: tokio::sync::Mutex::default() })
+        Arc::new(Self { key, id, sent_before, state: Mutex::new(state), turn: tokio::sync::Mutex::default() })
     }
 
     pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
@@ -162,8 +164,9 @@ impl Outbox {
     pub(crate) fn tell_handled(&self) {
         let Some((carrier, handled)) = self.news() else { return };
         let slot = Value::Integer(-i64::try_from(handled).unwrap_or(i64::MAX));
-        if let Ok(message) = carrier.kit().codec.encode(&Value::Nil, &slot) {
-            let _ = carrier.send(Item::Message(Frame::message(&message)));
+        let Ok(frame) = carrier.kit().codec.encode_frame(&Value::Nil, &slot) else { return };
+        if carrier.send_of(self.id, Item::Reply(0, frame)).is_err() {
+            self.state.lock().tell_anew();
         }
     }
 
@@ -185,7 +188,7 @@ impl Outbox {
     /// Sends the reply to an item by whatever session the client has now, or keeps it for the next.
     fn answer(&self, number: u64, reply: Frame) {
         let carrier = self.carrier_to_spare();
-        if !carrier.is_some_and(|carrier| send(&carrier, number, &reply)) {
+        if !carrier.is_some_and(|carrier| self.send(&carrier, number, &reply)) {
             self.keep([(number, reply)]);
             self.flush();
         }
@@ -199,7 +202,7 @@ impl Outbox {
     /// Sends what is kept, if there is a session for it, and then what waited for that to be said.
     pub(crate) fn flush(&self) {
         while let Some((carrier, number, reply)) = self.next_kept() {
-            let sent = send(&carrier, number, &reply);
+            let sent = self.send(&carrier, number, &reply);
             self.moved((!sent).then_some((number, reply)));
             // Nothing is lost when the session ends just now: the next turn sees that, or the session that follows.
             if !sent && !carrier.is_closed() {
@@ -222,6 +225,10 @@ impl Outbox {
         let mut state = self.state.lock();
         state.moving -= 1;
         back.into_iter().for_each(|(number, reply)| state.upstream.keep(number, reply));
+    }
+
+    fn send(&self, carrier: &Arc<Peer>, number: u64, reply: &Frame) -> bool {
+        carrier.send_of(self.id, Item::Reply(number, reply.clone())).is_ok()
     }
 
     /// The session, while no reply waits that would have to go first.
@@ -252,10 +259,6 @@ impl Outbox {
         }
         left
     }
-}
-
-fn send(carrier: &Arc<Peer>, number: u64, reply: &Frame) -> bool {
-    carrier.send(Item::Reply(number, reply.clone())).is_ok()
 }
 
 /// How far the server is with an outbox.
@@ -321,7 +324,8 @@ impl Outboxes {
 
 impl Book {
     fn begin(&mut self, key: &Key, sent_before: u64) -> Arc<Outbox> {
-        let outbox = Outbox::new(key.clone(), sent_before);
+        self.number += 1;
+        let outbox = Outbox::new(key.clone(), self.number, sent_before);
         self.all.insert(key.clone(), Arc::clone(&outbox));
         outbox
     }

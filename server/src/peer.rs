@@ -23,14 +23,14 @@ use std::collections::{HashMap, VecDeque};
 use std::future::Future;
 use std::net::IpAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 use tokio::sync::Semaphore;
 use tsugi_proto::codec::{DecodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, Item, SendError, SessionEvent, Transport};
-use tsugi_proto::{Close, CloseCode, EventId, Message, Value};
+use tsugi_proto::{Close, CloseCode, EventId, Message, Session, Value};
 
 /// The event-level view of one session.
 pub(crate) struct Peer {
@@ -46,6 +46,9 @@ pub(crate) struct Peer {
     core: Arc<Core>,
     /// Whether [`Work::gate`] is shut. Read at every push; the lock need not be taken for that.
     gated: AtomicBool,
+    /// The outbox for which the session speaks, by its id; 0 for none. Set before what it says is sent, and cleared before the answers
+    /// of one that the client has left are taken back.
+    speaks_for: AtomicU64,
     work: Mutex<Work>,
 }
 
@@ -123,7 +126,18 @@ impl Peer {
         let gated = AtomicBool::new(gate.is_some());
         let work = Mutex::new(Work { gate: gate.map(Box::new), ..Work::default() });
         let kit = AtomicUsize::new(kit);
-        Arc::new(Self { cell, number, protocol, kit, context, address, core: Arc::clone(core), gated, work })
+        Arc::new(Self {
+            cell,
+            number,
+            protocol,
+            kit,
+            context,
+            address,
+            core: Arc::clone(core),
+            gated,
+            speaks_for: AtomicU64::new(0),
+            work,
+        })
     }
 
     pub(crate) fn session(&self) -> SessionId {
@@ -161,7 +175,7 @@ impl Peer {
 
     /// Whether the session is over. One that is about to be still has its last words and its close to say.
     pub(crate) fn is_closed(&self) -> bool {
-        self.cell.look(tsugi_proto::Session::is_closed)
+        self.cell.look(Session::is_closed)
     }
 
     /// A hello came: over HTTP, polls may have the session from now on; on a WebSocket they may not, so that one still on
@@ -205,7 +219,13 @@ impl Peer {
     }
 
     pub(crate) fn send(self: &Arc<Self>, item: Item) -> Result<(), SendError> {
-        let sent = with_cell(&self.cell, || self.owner(), |session, now| session.send(now, item));
+        self.send_if(|| true, item)
+    }
+
+    fn send_if(self: &Arc<Self>, may: impl FnOnce() -> bool, item: Item) -> Result<(), SendError> {
+        // Asked under the session's lock, under which answers are taken back too.
+        let send = |session: &mut Session, now| if may() { session.send(now, item) } else { Err(SendError::Closed) };
+        let sent = with_cell(&self.cell, || self.owner(), send);
         if let Err(SendError::Full(_)) = sent {
             self.core.counters.overflows.add(1);
             tracing::warn!(target: "tsugi", client = %self.client(), "a client reads too slowly: queue full, dropped with 3002");
@@ -278,7 +298,7 @@ impl Peer {
     /// Whether the worker may end. Looked at under the lock that starts workers, so that nothing is left lying.
     fn rest(&self) -> bool {
         let mut work = self.work.lock();
-        let idle = work.jobs.is_empty() && !self.cell.look(tsugi_proto::Session::has_messages);
+        let idle = work.jobs.is_empty() && !self.cell.look(Session::has_messages);
         work.running = !idle;
         idle
     }

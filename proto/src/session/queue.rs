@@ -29,7 +29,8 @@ pub enum Flush {
 pub enum Item {
     /// A reply, an application's message: leaves at once, in a frame of its own.
     Message(Frame),
-    /// The reply to this item of the peer's outbox: as a message, and handed back if the session ends before the peer has it.
+    /// The reply to this item of the peer's outbox: as a message, and handed back if the session ends before the peer has it. What is
+    /// said of the outbox as a whole has the number 0, and is not handed back.
     Reply(u64, Frame),
     /// A word of the protocol, such as a ping: leaves like a message, has no number, and is never sent again.
     Control(Frame),
@@ -128,6 +129,14 @@ impl Queue {
         items
             .into_iter()
             .filter_map(|item| if let Item::Reply(number, frame) = item { Some((number, frame)) } else { None })
+    }
+
+    /// Puts `nothing` in the place of every reply.
+    pub(super) fn disown(&mut self, nothing: &Frame) {
+        for item in self.items.iter_mut().filter(|item| matches!(item, Item::Reply(..))) {
+            self.bytes = self.bytes + nothing.len() - item.len();
+            *item = Item::Message(nothing.clone());
+        }
     }
 
     pub(super) fn clear(&mut self) {

@@ -141,6 +141,15 @@ impl Kept {
         *self = Self { gone: self.numbered() + unsent, acknowledged: self.acknowledged, ..Self::default() };
     }
 
+    /// Puts `nothing` in the place of every reply, which keeps the count.
+    fn disown(&mut self, nothing: &Frame) {
+        for sent in self.frames.iter_mut().filter(|sent| sent.answers.is_some()) {
+            self.bytes = self.bytes + nothing.len() - sent.frame.len();
+            sent.frame = nothing.clone();
+            sent.answers = None;
+        }
+    }
+
     /// The replies that the peer may not have, in order.
     pub(super) fn into_replies(self) -> impl Iterator<Item = (u64, Frame)> {
         self.frames.into_iter().filter_map(|sent| Some((sent.answers?, sent.frame)))
@@ -213,6 +222,15 @@ impl Session {
         match &mut self.kept {
             Some(kept) => kept.acknowledge(received),
             None => Ok(()),
+        }
+    }
+
+    /// The peer goes on with another outbox, whose items have other numbers: every [`Item::Reply`](super::Item::Reply) that it may not
+    /// have is replaced by `nothing`, an answer to no item.
+    pub fn disown_replies(&mut self, nothing: &Frame) {
+        self.queue.disown(nothing);
+        if let Some(kept) = &mut self.kept {
+            kept.disown(nothing);
         }
     }
 

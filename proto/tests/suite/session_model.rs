@@ -169,7 +169,8 @@ impl Model {
             Op::SendReply => {
                 let number = self.next;
                 self.replies.insert(number);
-                self.send(|text| Item::Reply(number, frame(text)));
+                // Items of an outbox are counted from 1.
+                self.send(|text| Item::Reply(number + 1, frame(text)));
                 if self.next == number {
                     self.replies.remove(&number);
                 }
@@ -341,7 +342,7 @@ impl Model {
                     assert!(std::mem::take(&mut self.online), "offline without having been online");
                 }
                 SessionEvent::Undelivered(replies) => {
-                    let numbers: Vec<_> = replies.iter().map(|(number, _)| *number).collect();
+                    let numbers: Vec<_> = replies.iter().map(|(number, _)| *number - 1).collect();
                     let waiting = self.unwritten_replies();
                     assert!(!numbers.is_empty() && (numbers == waiting || numbers == self.owed), "{numbers:?}");
                     self.owed.clear();

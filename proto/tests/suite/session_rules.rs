@@ -335,3 +335,23 @@ fn a_full_inbox_says_so() {
     assert_eq!(session.receive(), Some(Message::text("1")));
     assert!(!session.inbox_is_full());
 }
+
+#[test]
+fn replies_that_are_nobodys_any_more_give_way_to_nothing_and_are_not_handed_back() {
+    let mut session = session();
+    let (carrier, _) = session.resume(at(0), websocket(), 0, |_| None).unwrap();
+    session.send(at(0), event("a", Flush::Now)).unwrap();
+    session.send(at(0), Item::Reply(7, frame("a long reply"))).unwrap();
+    assert_eq!(drain(&mut session, at(0), carrier), ["a", "a long reply"]);
+    session.send(at(0), Item::Reply(0, frame("all until 7"))).unwrap();
+    session.send(at(0), event("b", Flush::Now)).unwrap();
+    session.disown_replies(&frame("nothing"));
+    assert_eq!(session.queued_bytes(), frame("nothing").len() + frame("b").len());
+    let (carrier, resumed) = session.resume(at(1), websocket(), 1, |_| None).unwrap();
+    assert_eq!((resumed.next, resumed.gap), (2, None), "each is still counted");
+    assert_eq!(drain(&mut session, at(1), carrier), ["nothing", "nothing", "b"]);
+    events(&mut session);
+    session.abort(Close::because(CloseCode::NORMAL, ""));
+    let ended = events(&mut session);
+    assert!(ended.iter().all(|event| !matches!(event, SessionEvent::Undelivered(_))), "{ended:?}");
+}

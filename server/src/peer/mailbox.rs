@@ -2,8 +2,11 @@
 
 use super::Peer;
 use crate::outbox::{Counts, Key, Outbox};
+use crate::session::with;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use tsugi_proto::packet::Received;
+use tsugi_proto::session::{Item, SendError};
 use tsugi_proto::{Frame, Value};
 
 /// What is known of the client's outbox. Most clients never send anything, so it is made for the first item.
@@ -36,15 +39,33 @@ impl Peer {
     /// The client names its outbox, in hello. How far the server is with it; nothing is known of a new one.
     pub(crate) fn bring_outbox(self: &Arc<Self>, name: [u8; 16], sent: u64) -> Counts {
         let key = self.outbox_key(name);
-        let outbox = self.core.outboxes.carry(&key, None, self);
-        let counts = outbox.as_ref().map(|outbox| outbox.counts()).unwrap_or_default();
-        let mailbox = outbox.map_or(Mailbox::Named(name, sent), Mailbox::Carried);
-        if let Mailbox::Carried(before) = self.set_outbox(mailbox)
-            && before.key != key
-        {
+        if let Some(before) = self.outbox().filter(|before| before.key != key) {
+            if !self.stop_speaking() {
+                return Counts::default();
+            }
             self.core.outboxes.leave(&before, self, &self.core);
         }
+        let outbox = self.core.outboxes.carry(&key, None, self);
+        let (id, counts) = outbox.as_ref().map(|outbox| (outbox.id, outbox.counts())).unwrap_or_default();
+        self.set_outbox(outbox.map_or(Mailbox::Named(name, sent), Mailbox::Carried));
+        self.speaks_for.store(id, Ordering::Release);
         counts
+    }
+
+    /// The client goes on with another outbox, in which the numbers of what it may yet be answered mean other items. Whether the
+    /// session goes on: what one that has ended could not deliver is on its way back to the outbox it had.
+    fn stop_speaking(self: &Arc<Self>) -> bool {
+        self.speaks_for.store(0, Ordering::Release);
+        let Ok(nothing) = self.kit().codec.encode_frame(&Value::Nil, &Value::Integer(0)) else { return false };
+        with(&self.owner(), |session, _| {
+            session.disown_replies(&nothing);
+            !session.is_closed()
+        })
+    }
+
+    /// Sends what an outbox says, unless the session speaks for another by now.
+    pub(crate) fn send_of(self: &Arc<Self>, outbox: u64, item: Item) -> Result<(), SendError> {
+        self.send_if(|| self.speaks_for.load(Ordering::Acquire) == outbox, item)
     }
 
     /// Sends what sessions of before could not deliver.
@@ -86,16 +107,17 @@ impl Peer {
         };
         outbox.note_hello(attempt);
         self.set_outbox(Mailbox::Carried(Arc::clone(&outbox)));
+        self.speaks_for.store(outbox.id, Ordering::Release);
+        outbox.flush();
         Numbered::item(outbox, slot)
     }
 
-    fn set_outbox(self: &Arc<Self>, outbox: Mailbox) -> Mailbox {
-        let before = std::mem::replace(&mut self.work.lock().outbox, outbox);
+    fn set_outbox(self: &Arc<Self>, outbox: Mailbox) {
+        self.work.lock().outbox = outbox;
         // A session that ended just now had nothing to leave yet.
         if self.is_closed() {
             self.leave_outbox();
         }
-        before
     }
 
     /// Tells the client what it may forget, unless replies do that.

@@ -328,6 +328,30 @@ async fn an_outbox_has_one_session_at_a_time() {
 }
 
 #[tokio::test]
+async fn a_session_that_goes_on_with_another_outbox_answers_nothing_of_the_one_before() {
+    let (address, app, _) = start(Times::default()).await;
+    let (mut client, welcome) = greeted(address, None).await;
+    client.send("[[\"test/later\",1],1]").await;
+    client.send("[[\"test/note\",20],2]").await;
+    assert_eq!(client.text().await, "[20,2]");
+    client.send("[[\"test/note\",30],-3]").await;
+    eventually(|| app.handled() == [20, 30]).await;
+    // As a tab does that has nothing under way any more, and takes over what a closed one left.
+    let (session, other) = (session_of(&welcome), "f".repeat(32));
+    let hello = format!("{{\"session\":\"{session}\",\"received\":0,\"outbox\":\"{other}\",\"attempt\":9}}");
+    let (mut client, welcome) = greeted_as("ann", address, &hello).await;
+    assert!(welcome.contains("\"outcome\":\"resumed\",\"next\":1,\"taken\":0"), "{welcome}");
+    assert_eq!(client.text().await, "[null,0]", "in the place of the reply, and counted like it");
+    app.open_gate(1);
+    client.send("[[\"test/note\",40],2]").await;
+    assert_eq!(client.text().await, "[40,2]", "the other's item of that number, and no late answer of the one before");
+    let (mut client, welcome) = greeted(address, None).await;
+    assert!(welcome.contains("\"taken\":3,\"handled\":3"), "{welcome}");
+    assert_eq!(client.text().await, "[1,1]", "which is kept with that");
+    assert_eq!(client.text().await, "[null,-3]");
+}
+
+#[tokio::test]
 async fn another_users_outbox_of_the_same_name_is_another_one() {
     let (address, app, _) = start(Times::default()).await;
     let (mut ann, _) = greeted(address, None).await;
