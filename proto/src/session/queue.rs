@@ -72,20 +72,27 @@ pub(super) enum Run {
     Batch(Vec<Bytes>),
 }
 
-/// A queue bounded in items and bytes. Owns no memory until something is queued, and gives it back when it is empty.
+/// A queue bounded in items and bytes. Owns no memory until two wait at once, and gives it back: most that is queued is alone, and
+/// a broadcast should need none for each of its sessions.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    items: VecDeque<Item>,
+    /// There is one if there is any.
+    first: Option<Item>,
+    rest: VecDeque<Item>,
     bytes: usize,
 }
 
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
-        self.items.is_empty()
+        self.first.is_none()
     }
 
     pub(super) fn len(&self) -> usize {
-        self.items.len()
+        usize::from(self.first.is_some()) + self.rest.len()
+    }
+
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> {
+        self.first.iter().chain(&self.rest)
     }
 
     pub(super) fn bytes(&self) -> usize {
@@ -94,17 +101,20 @@ impl Queue {
 
     /// Items that have, or would get, a number.
     pub(super) fn numbered(&self) -> u64 {
-        self.items.iter().filter(|item| item.is_numbered()).count() as u64
+        self.iter().filter(|item| item.is_numbered()).count() as u64
     }
 
     /// Whether a word of the protocol waits.
     pub(super) fn has_control(&self) -> bool {
-        self.items.iter().any(|item| matches!(item, Item::Control(_)))
+        self.iter().any(|item| matches!(item, Item::Control(_)))
     }
 
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.len();
-        self.items.push_back(item);
+        match self.first {
+            None => self.first = Some(item),
+            Some(_) => self.rest.push_back(item),
+        }
     }
 
     pub(super) fn extend(&mut self, items: impl IntoIterator<Item = Item>) {
@@ -114,26 +124,31 @@ impl Queue {
     /// The place and the bytes of the volatile event with this key.
     pub(super) fn find_volatile(&self, key: &str) -> Option<(usize, usize)> {
         let has = |item: &Item| matches!(item, Item::Volatile(_, _, Some(other)) if **other == *key);
-        let place = self.items.iter().rposition(has)?;
-        Some((place, self.items.get(place).map_or(0, Item::len)))
+        let (back, item) = self.iter().rev().enumerate().find(|(_, item)| has(item))?;
+        Some((self.len() - 1 - back, item.len()))
     }
 
     /// Takes out what is there.
     pub(super) fn remove(&mut self, place: usize) {
-        self.bytes -= self.items.remove(place).as_ref().map_or(0, Item::len);
+        match place.checked_sub(1) {
+            None => drop(self.pop()),
+            Some(place) => self.bytes -= self.rest.remove(place).as_ref().map_or(0, Item::len),
+        }
     }
 
     /// Takes the replies out, in order.
     pub(super) fn take_replies(&mut self) -> impl Iterator<Item = (u64, Frame)> {
-        let items = std::mem::take(self).items;
-        items
+        let Self { first, rest, .. } = std::mem::take(self);
+        first
             .into_iter()
+            .chain(rest)
             .filter_map(|item| if let Item::Reply(number, frame) = item { Some((number, frame)) } else { None })
     }
 
     /// Puts `nothing` in the place of every reply.
     pub(super) fn disown(&mut self, nothing: &Frame) {
-        for item in self.items.iter_mut().filter(|item| matches!(item, Item::Reply(..))) {
+        let all = self.first.iter_mut().chain(&mut self.rest);
+        for item in all.filter(|item| matches!(item, Item::Reply(..))) {
             self.bytes = self.bytes + nothing.len() - item.len();
             *item = Item::Message(nothing.clone());
         }
@@ -154,20 +169,17 @@ impl Queue {
                 Flush::Batched => self.gather(&first),
             },
         };
-        if self.items.is_empty() {
-            self.items = VecDeque::new();
-        }
         Some(run)
     }
 
     fn gather(&mut self, first: &EncodedEvent) -> Run {
-        if !self.items.front().is_some_and(Item::is_event) {
+        if !self.first.as_ref().is_some_and(Item::is_event) {
             return Run::Frame(first.frame.clone());
         }
         let mut bodies = vec![first.body.clone()];
         let mut bytes = first.body.len();
         while bodies.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
-            if !self.items.front().is_some_and(Item::is_event) {
+            if !self.first.as_ref().is_some_and(Item::is_event) {
                 break;
             }
             let Some(Item::Event(event, flush) | Item::Volatile(event, flush, _)) = self.pop() else { break };
@@ -181,8 +193,12 @@ impl Queue {
     }
 
     fn pop(&mut self) -> Option<Item> {
-        let item = self.items.pop_front()?;
+        let item = self.first.take()?;
         self.bytes -= item.len();
+        self.first = self.rest.pop_front();
+        if self.rest.is_empty() {
+            self.rest = VecDeque::new();
+        }
         Some(item)
     }
 }
