@@ -374,6 +374,51 @@ async fn replay_ajax<C: Codec>(name: &str, codec: impl Fn() -> C) {
     assert!(played > 0, "{name}: nothing of it was played");
 }
 
+/// What the server said first to such a request: its status and text.
+fn first_answer(steps: &[Json], is_upgrade: bool) -> Option<(u16, String)> {
+    let asks = |step: &&Json| {
+        let lines: Vec<_> = step["request"].as_array()?.iter().filter_map(Json::as_str).collect();
+        let upgrades = lines.iter().any(|line| line.eq_ignore_ascii_case("upgrade: websocket"));
+        (lines.first()?.starts_with("GET") && upgrades == is_upgrade).then_some(())
+    };
+    let asked = steps.iter().find(|step| asks(step).is_some())?;
+    let answer = steps.iter().find(|step| step["on"] == asked["on"] && step["status"].is_u64())?;
+    // Bodies of refused upgrades were not always recorded.
+    Some((answer["status"].as_u64()?.try_into().ok()?, answer["body"].as_str().unwrap_or_default().to_owned()))
+}
+
+/// A server that refuses as it was recorded to.
+async fn check_refusal(name: &str, codec: impl Codec, paths: Paths) {
+    let steps = script(name);
+    let (upgrade, poll) = (first_answer(&steps, true).unwrap(), first_answer(&steps, false).unwrap());
+    // Where there is polling, that decides: a proxy may refuse upgrades.
+    let (status, text) = if paths == Paths::WebSocket { upgrade.clone() } else { poll.clone() };
+    let refuse = move |request: axum::extract::Request| {
+        let is_upgrade = request.headers().contains_key("upgrade");
+        let (status, text) = if is_upgrade { upgrade.clone() } else { poll.clone() };
+        async move { (axum::http::StatusCode::from_u16(status).unwrap(), text) }
+    };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/chsk", listener.local_addr().unwrap());
+    tokio::spawn(async move { axum::serve(listener, axum::Router::new().fallback(refuse)).await });
+    let client = Client::builder().codec(codec).wire(Wire::Sente).transports(paths).connect(&url).unwrap();
+    let ended = in_time(client.ready()).await.expect_err("it is refused");
+    let State::Closed(loss) = client.state().borrow().clone() else { panic!("{name}: {ended}") };
+    assert_eq!((loss.status, loss.message.unwrap_or_default()), (Some(status), text), "{name}");
+}
+
+const REFUSALS: [&str; 3] = ["13-bad-csrf", "15-unauthorized", "16-bad-origin"];
+
+#[tokio::test]
+async fn what_sente_refuses_stops_the_rust_client_with_the_servers_word() {
+    for name in REFUSALS {
+        for paths in [Paths::Both, Paths::WebSocket, Paths::Poll] {
+            check_refusal(name, Edn::new(), paths).await;
+            check_refusal(&format!("v1.20.0/{name}"), older(), paths).await;
+        }
+    }
+}
+
 /// The handshake of a script, or of one that has none.
 fn handshake_in(steps: &[Json], codec: &dyn Codec) -> String {
     let bodies = steps.iter().filter_map(|step| step["body"].as_str());
