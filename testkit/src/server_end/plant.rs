@@ -1,6 +1,6 @@
 //! What can be wrong on purpose.
 
-/// What a [`ServerEnd`] does wrong on purpose, to see that a checker notices.
+/// What a [`ServerEnd`](super::ServerEnd) does wrong on purpose, to see that a checker notices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Plant {
     /// Handles an item as often as it comes.
