@@ -262,8 +262,7 @@ impl Peer {
 
     fn next_job(&self) -> Option<Job> {
         let mut work = self.work.lock();
-        // What most clients say comes by a WebSocket and is no job.
-        let job = if work.jobs.is_empty() { None } else { work.jobs.pop_front() }?;
+        let job = work.jobs.pop_front()?;
         if work.jobs.is_empty() {
             work.jobs = VecDeque::new();
         }
@@ -376,12 +375,13 @@ impl Peer {
     async fn handle(self: &Arc<Self>, received: Received, asked: Asked, item: Option<Arc<Taken>>) {
         let caller = Arc::<Self>::clone(self);
         match received {
-            Received::Event { id, data, .. } if id.is_reserved() => {
-                self.handle_reserved(Call { caller, id, payload: Payload::Encoded(data), asked, item }).await;
-            }
             Received::Event { id, data, .. } => {
+                let call = Call { caller, id, payload: Payload::Encoded(data), asked, item };
+                if call.id.is_reserved() {
+                    return self.handle_reserved(call).await;
+                }
                 self.core.counters.received.add(1);
-                self.run(Call { caller, id, payload: Payload::Encoded(data), asked, item }).await;
+                self.run(call).await;
             }
             Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, asked).await,
         }
