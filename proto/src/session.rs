@@ -6,6 +6,7 @@
 //! A driver's duty: after any call, drain [`Session::poll_transmit`] for the attached carrier (as far as that carrier
 //! can write) and [`Session::poll_event`], then sleep until [`Session::poll_timeout`].
 
+mod batch;
 mod heartbeat;
 mod outcome;
 mod profile;
@@ -403,12 +404,7 @@ impl Session {
     }
 
     fn flush_queue(&mut self) -> Option<Frame> {
-        let (frame, items, answers) = match self.queue.take_run()? {
-            Run::Control(frame) => (frame, 0, None),
-            Run::Frame(frame) => (frame, 1, None),
-            Run::Reply(number, frame) => (frame, 1, Some(number)),
-            Run::Batch(bodies) => (self.config.joiner.join(&bodies), bodies.len() as u64, None),
-        };
+        let Run { frame, items, answers } = self.queue.take_run(&self.config.joiner)?;
         if let Some(kept) = self.kept.as_mut().filter(|_| items > 0) {
             kept.keep(&frame, items, answers);
         }

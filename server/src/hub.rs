@@ -31,11 +31,87 @@ pub(crate) enum Removed {
 /// Locks are held to look up, insert or take a copy of a list of handles; never while anything is sent, and one at a time.
 #[derive(Default)]
 pub(crate) struct Hub {
-    by_number: Sharded<u64, Arc<Peer>>,
+    everyone: Everyone,
     by_session: Sharded<SessionId, Arc<Peer>>,
     by_client: Sharded<ClientKey, Vec<Arc<Peer>>>,
     by_user: Sharded<UserId, Vec<Arc<Peer>>>,
     count: AtomicUsize,
+}
+
+/// Sessions by number, in shards. Numbers are the server's own, and follow each other.
+#[derive(Default)]
+struct Everyone {
+    shards: [RwLock<Shard>; SHARDS],
+}
+
+#[derive(Default)]
+struct Shard {
+    peers: HashMap<u64, Arc<Peer>>,
+    /// All of them, made for the first broadcast after one came or went: the next need not take hold of each.
+    list: Option<List>,
+}
+
+type List = Arc<[Arc<Peer>]>;
+
+impl Everyone {
+    fn shard(&self, number: u64) -> &RwLock<Shard> {
+        &self.shards[number as usize % SHARDS]
+    }
+
+    fn find(&self, number: u64) -> Option<Arc<Peer>> {
+        self.shard(number).read().peers.get(&number).cloned()
+    }
+
+    fn put(&self, peer: &Arc<Peer>) {
+        let mut shard = self.shard(peer.number).write();
+        shard.list = None;
+        shard.peers.insert(peer.number, Arc::clone(peer));
+    }
+
+    fn take(&self, number: u64) -> Option<Arc<Peer>> {
+        let mut shard = self.shard(number).write();
+        // A list would keep all of who left from being freed.
+        shard.list = None;
+        shard.peers.remove(&number)
+    }
+
+    fn lists(&self) -> Vec<List> {
+        self.shards.iter().map(Shard::list).collect()
+    }
+}
+
+impl Shard {
+    fn list(shard: &RwLock<Self>) -> List {
+        if let Some(list) = &shard.read().list {
+            return Arc::clone(list);
+        }
+        let shard = &mut *shard.write();
+        let list = shard.list.get_or_insert_with(|| shard.peers.values().cloned().collect());
+        Arc::clone(list)
+    }
+}
+
+/// Sessions that were found: by a name, or all there are.
+#[derive(Default)]
+pub(crate) struct Peers {
+    few: Vec<Arc<Peer>>,
+    all: Vec<List>,
+}
+
+impl Peers {
+    pub(crate) fn iter(&self) -> impl Iterator<Item = &Arc<Peer>> {
+        self.few.iter().chain(self.all.iter().flat_map(|list| list.iter()))
+    }
+
+    pub(crate) fn len(&self) -> usize {
+        self.few.len() + self.all.iter().map(|list| list.len()).sum::<usize>()
+    }
+}
+
+impl From<Vec<Arc<Peer>>> for Peers {
+    fn from(few: Vec<Arc<Peer>>) -> Self {
+        Self { few, all: Vec::new() }
+    }
 }
 
 /// A map in shards. Hashing is keyed, since clients choose some of the keys.
@@ -98,7 +174,7 @@ impl<K: Hash + Eq> Sharded<K, Vec<Arc<Peer>>> {
 impl Hub {
     pub(crate) fn insert(&self, peer: &Arc<Peer>) {
         self.count.fetch_add(1, Ordering::Relaxed);
-        self.by_number.put(peer.number, peer);
+        self.everyone.put(peer);
         if peer.protocol == Protocol::Tsugi {
             self.by_session.put(peer.session(), peer);
         }
@@ -109,7 +185,7 @@ impl Hub {
     }
 
     pub(crate) fn remove(&self, peer: &Arc<Peer>) -> Removed {
-        if self.by_number.shard(&peer.number).write().remove(&peer.number).is_none() {
+        if self.everyone.take(peer.number).is_none() {
             return Removed::Before;
         }
         self.count.fetch_sub(1, Ordering::Relaxed);
@@ -137,7 +213,7 @@ impl Hub {
     }
 
     pub(crate) fn numbered(&self, number: u64) -> Option<Arc<Peer>> {
-        self.by_number.find(&number)
+        self.everyone.find(number)
     }
 
     /// The session of a plain Sente client, which names itself by user and client id.
@@ -154,18 +230,14 @@ impl Hub {
         self.by_user.all(user)
     }
 
-    pub(crate) fn all(&self) -> Vec<Arc<Peer>> {
-        let mut peers = Vec::with_capacity(self.count());
-        for shard in &self.by_number.shards {
-            peers.extend(shard.read().values().cloned());
-        }
-        peers
+    pub(crate) fn all(&self) -> Peers {
+        Peers { few: Vec::new(), all: self.everyone.lists() }
     }
 
-    pub(crate) fn anonymous(&self) -> Vec<Arc<Peer>> {
-        let mut peers = self.all();
-        peers.retain(|peer| peer.user().is_none());
-        peers
+    pub(crate) fn anonymous(&self) -> Peers {
+        let all = self.all();
+        let anonymous: Vec<_> = all.iter().filter(|peer| peer.user().is_none()).cloned().collect();
+        anonymous.into()
     }
 }
 
@@ -180,7 +252,7 @@ fn client_key(peer: &Peer) -> ClientKey {
 /// When a codec that one of the sessions uses cannot express the event; the sessions of other codecs have it then.
 pub(crate) fn deliver(
     kits: &[Kit],
-    peers: &[Arc<Peer>],
+    peers: &Peers,
     event: &Event,
     flush: Flush,
     durability: &Durability,
@@ -188,7 +260,7 @@ pub(crate) fn deliver(
     let mut encoded: Vec<Option<Arc<EncodedEvent>>> = vec![None; kits.len()];
     let mut failed = None;
     let mut taken = 0;
-    for peer in peers {
+    for peer in peers.iter() {
         let slot = &mut encoded[peer.kit_index()];
         if slot.is_none() {
             match kits[peer.kit_index()].encode(event) {

@@ -10,11 +10,10 @@ use crate::core::{Core, Parts};
 use crate::error::{ConfigError, Refusal};
 use crate::future::BoxFuture;
 use crate::handle::{Commands, Server};
-use crate::hub::deliver;
+use crate::hub::{Peers, deliver};
 use crate::identity::{ConnectRequest, Identity};
 use crate::kit::Kit;
 use crate::metrics::Metrics;
-use crate::peer::Peer;
 use crate::router::Router;
 use crate::service::guard::Guard;
 use crate::service::sockjs::SockJs;
@@ -347,16 +346,16 @@ fn start_broker(core: &Arc<Core>) {
 
 impl Core {
     /// The sessions of this node that are meant.
-    fn find(&self, target: &Target) -> Vec<Arc<Peer>> {
+    fn find(&self, target: &Target) -> Peers {
         match target {
-            Target::User(user) => self.hub.of_user(user),
-            Target::Client(client) => self.hub.of_client(&(client.user.clone(), client.id.clone())),
-            Target::Session(session) => self.hub.session(session).into_iter().collect(),
+            Target::User(user) => self.hub.of_user(user).into(),
+            Target::Client(client) => self.hub.of_client(&(client.user.clone(), client.id.clone())).into(),
+            Target::Session(session) => Vec::from_iter(self.hub.session(session)).into(),
             Target::Anonymous => self.hub.anonymous(),
             Target::Everyone => self.hub.all(),
             Target::Topic(topic) => {
                 let subscribers = self.topics.subscribers(topic);
-                subscribers.into_iter().filter_map(|number| self.hub.numbered(number)).collect()
+                Vec::from_iter(subscribers.into_iter().filter_map(|number| self.hub.numbered(number))).into()
             }
         }
     }
@@ -386,7 +385,7 @@ impl Core {
 
     async fn subscribe_all(&self, who: &Target, topic: &Topic) -> Result<Delivery, SubscribeError> {
         let peers = self.find(who);
-        for peer in &peers {
+        for peer in peers.iter() {
             let audience = match self.topics.subscribe(peer.number, topic) {
                 // It ended since it was found.
                 Err(SubscribeError::Gone) => continue,
@@ -403,7 +402,7 @@ impl Core {
 
     async fn unsubscribe_all(&self, who: &Target, topic: &Topic) -> Delivery {
         let peers = self.find(who);
-        for peer in &peers {
+        for peer in peers.iter() {
             if self.topics.unsubscribe(peer.number, topic) == Audience::Empty
                 && let Err(error) = self.broker.unsubscribe(topic).await
             {

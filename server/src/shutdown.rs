@@ -35,11 +35,11 @@ pub(crate) async fn shutdown(core: &Core, within: Duration) -> Shutdown {
     let close = Close::because(CloseCode::GOING_AWAY, "server shutting down");
     let peers = core.hub.all();
     let mut slots = slots(peers.len(), reconnect);
-    for batch in peers.chunks(BATCH) {
-        for (peer, slot) in batch.iter().zip(&mut slots) {
-            peer.dismiss(close.clone(), slot);
+    for (index, (peer, slot)) in peers.iter().zip(&mut slots).enumerate() {
+        peer.dismiss(close.clone(), slot);
+        if index % BATCH == BATCH - 1 {
+            tokio::task::yield_now().await;
         }
-        tokio::task::yield_now().await;
     }
     core.tasks.close();
     match tokio::time::timeout_at(deadline, core.tasks.wait()).await {

@@ -1,5 +1,6 @@
 //! What waits to be sent.
 
+use super::{Joiner, batch};
 use crate::framing::Frame;
 use bytes::Bytes;
 use std::collections::VecDeque;
@@ -48,8 +49,11 @@ impl Item {
         }
     }
 
-    fn is_event(&self) -> bool {
-        matches!(self, Self::Event(..) | Self::Volatile(..))
+    fn event(&self) -> Option<&Arc<EncodedEvent>> {
+        match self {
+            Self::Event(event, _) | Self::Volatile(event, ..) => Some(event),
+            Self::Message(_) | Self::Reply(..) | Self::Control(_) => None,
+        }
     }
 
     fn is_numbered(&self) -> bool {
@@ -62,14 +66,12 @@ const BATCH_EVENTS: usize = 1_000;
 const BATCH_BYTES: usize = 256 * 1024;
 
 /// What the head of the queue makes as one frame.
-pub(super) enum Run {
-    Control(Frame),
-    /// One item.
-    Frame(Frame),
-    /// One item, the reply to this item of the peer's outbox.
-    Reply(u64, Frame),
-    /// As many items as there are bodies.
-    Batch(Vec<Bytes>),
+pub(super) struct Run {
+    pub(super) frame: Frame,
+    /// How many of those that have a number are in it.
+    pub(super) items: u64,
+    /// The item of the peer's outbox that it answers.
+    pub(super) answers: Option<u64>,
 }
 
 /// A queue bounded in items and bytes. Owns no memory until two wait at once, and gives it back: most that is queued is alone, and
@@ -91,7 +93,7 @@ impl Queue {
         usize::from(self.first.is_some()) + self.rest.len()
     }
 
-    fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> {
+    fn iter(&self) -> impl DoubleEndedIterator<Item = &Item> + Clone {
         self.first.iter().chain(&self.rest)
     }
 
@@ -159,46 +161,59 @@ impl Queue {
     }
 
     /// Takes one frame's worth from the head: a message, or the events before the next message, flush or bound.
-    pub(super) fn take_run(&mut self) -> Option<Run> {
+    pub(super) fn take_run(&mut self, joiner: &Arc<dyn Joiner>) -> Option<Run> {
         let run = match self.pop()? {
-            Item::Control(frame) => Run::Control(frame),
-            Item::Message(frame) => Run::Frame(frame),
-            Item::Reply(number, frame) => Run::Reply(number, frame),
-            Item::Event(first, flush) | Item::Volatile(first, flush, _) => match flush {
-                Flush::Now => Run::Frame(first.frame.clone()),
-                Flush::Batched => self.gather(&first),
-            },
+            Item::Control(frame) => Run { frame, items: 0, answers: None },
+            Item::Message(frame) => Run { frame, items: 1, answers: None },
+            Item::Reply(number, frame) => Run { frame, items: 1, answers: Some(number) },
+            Item::Event(first, flush) | Item::Volatile(first, flush, _) => {
+                let more = if flush == Flush::Batched { self.count_followers(&first) } else { 0 };
+                let frame = self.frame_with(&first, more, joiner);
+                Run { frame, items: 1 + more as u64, answers: None }
+            }
         };
         Some(run)
     }
 
-    fn gather(&mut self, first: &EncodedEvent) -> Run {
-        if !self.first.as_ref().is_some_and(Item::is_event) {
-            return Run::Frame(first.frame.clone());
-        }
-        let mut bodies = vec![first.body.clone()];
+    /// How many of what waits share a frame with an event that was taken.
+    fn count_followers(&self, first: &EncodedEvent) -> usize {
         let mut bytes = first.body.len();
-        while bodies.len() < BATCH_EVENTS && bytes < BATCH_BYTES {
-            if !self.first.as_ref().is_some_and(Item::is_event) {
-                break;
-            }
-            let Some(Item::Event(event, flush) | Item::Volatile(event, flush, _)) = self.pop() else { break };
+        let mut is_open = true;
+        let follows = |item: &&Item| {
+            let (Item::Event(event, flush) | Item::Volatile(event, flush, _)) = item else { return false };
+            let follows = is_open && bytes < BATCH_BYTES;
             bytes += event.body.len();
-            bodies.push(event.body.clone());
-            if flush == Flush::Now {
-                break;
-            }
+            is_open = *flush == Flush::Batched;
+            follows
+        };
+        self.iter().take(BATCH_EVENTS - 1).take_while(follows).count()
+    }
+
+    /// The frame of an event that was taken and of so many that follow, which are taken too.
+    fn frame_with(&mut self, first: &Arc<EncodedEvent>, more: usize, joiner: &Arc<dyn Joiner>) -> Frame {
+        if more == 0 {
+            return first.frame.clone();
         }
-        Run::Batch(bodies)
+        let followers = self.iter().take(more).filter_map(Item::event);
+        let frame = batch::frame(joiner, std::iter::once(first).chain(followers));
+        self.bytes -= self.iter().take(more).map(Item::len).sum::<usize>();
+        self.rest.drain(..more - 1);
+        self.first = self.rest.pop_front();
+        self.give_back_memory();
+        frame
     }
 
     fn pop(&mut self) -> Option<Item> {
         let item = self.first.take()?;
         self.bytes -= item.len();
         self.first = self.rest.pop_front();
+        self.give_back_memory();
+        Some(item)
+    }
+
+    fn give_back_memory(&mut self) {
         if self.rest.is_empty() {
             self.rest = VecDeque::new();
         }
-        Some(item)
     }
 }

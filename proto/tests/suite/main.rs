@@ -14,6 +14,7 @@ mod older;
 mod resume_model;
 mod session_model;
 mod session_rules;
+mod shared_batches;
 mod sockjs_framing;
 mod timelines;
 mod transit;
