@@ -49,7 +49,7 @@ pub use transit::Transit;
 use crate::event::Event;
 use crate::framing::Frame;
 use crate::message::Message;
-use crate::packet::{Packet, Received};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::Value;
 use bytes::Bytes;
 use serde::Serialize;
@@ -125,7 +125,7 @@ pub trait Codec: Any + Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// As for [`Codec::decode`].
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError>;
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError>;
 
     /// Reads every message of a client's body that [`Codec::concat`] made.
     ///
@@ -142,14 +142,14 @@ pub trait Codec: Any + Send + Sync + fmt::Debug {
     ///
     /// # Errors
     /// When the data is malformed or does not fit what the reader wants.
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError>;
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError>;
 }
 
 /// Reads data of [`Received::Event`] straight into `T`. Absent data reads as nil.
 ///
 /// # Errors
 /// When the data does not fit `T`; the text says where and why and may be shown to the peer.
-pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) -> Result<T, DecodeError> {
+pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&Encoded>) -> Result<T, DecodeError> {
     let Some(data) = data else {
         return crate::value::from_value(Value::Nil).map_err(|error| DecodeError::Data(error.to_string()));
     };
@@ -159,19 +159,19 @@ pub fn deserialize<T: DeserializeOwned>(codec: &dyn Codec, data: Option<&[u8]>) 
     // What is ours is read without erased types, which cost as much as short data does.
     #[cfg(feature = "json")]
     if let Some(json) = (codec as &dyn Any).downcast_ref::<Json>() {
-        return envelope::read(json, data);
+        return envelope::read(json, data.content());
     }
     #[cfg(feature = "edn")]
     if let Some(edn) = (codec as &dyn Any).downcast_ref::<Edn>() {
-        return envelope::read(edn, data);
+        return envelope::read(edn, data.content());
     }
     #[cfg(feature = "msgpack")]
     if let Some(msgpack) = (codec as &dyn Any).downcast_ref::<MessagePack>() {
-        return envelope::read(msgpack, data);
+        return envelope::read(msgpack, data.content());
     }
     #[cfg(feature = "transit")]
     if let Some(transit) = (codec as &dyn Any).downcast_ref::<Transit>() {
-        return envelope::read(transit, data);
+        return envelope::read(transit, data.content());
     }
     let mut read = None;
     codec.deserialize(data, &mut |deserializer| {

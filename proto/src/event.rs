@@ -39,10 +39,10 @@ impl EventId {
     /// Whether `id` would be accepted by [`EventId::new`].
     #[must_use]
     pub fn is_valid(id: &str) -> bool {
-        let slash = id.bytes().position(|byte| byte == b'/');
-        let is_divided = slash.is_some_and(|at| at > 0 && at + 1 < id.len());
-        let is_plain = |byte: u8| byte.is_ascii() && may_stand_in_an_id(char::from(byte));
-        is_divided && !id.starts_with(':') && (id.bytes().all(is_plain) || id.chars().all(may_stand_in_an_id))
+        let Some(slash) = id.bytes().position(|byte| byte == b'/') else { return false };
+        let is_divided = slash > 0 && slash + 1 < id.len();
+        let is_plain = |byte: &u8| matches!(PLAIN.get(usize::from(*byte)), Some(true));
+        is_divided && !id.starts_with(':') && (id.as_bytes().iter().all(is_plain) || id.chars().all(may_stand_in_an_id))
     }
 
     /// The text, without a colon.
@@ -58,24 +58,25 @@ impl EventId {
     }
 }
 
-/// Asked for each character of each event that comes in, so that the answer for most is looked up.
+/// Which characters of ASCII may stand in an id. Asked for each character of each event that comes in.
+static PLAIN: [bool; 128] = {
+    let mut may = [true; 128];
+    let mut byte = 0;
+    while byte < may.len() {
+        // Spaces and control characters, of which the last is DEL.
+        may[byte] = byte > 0x20 && byte < 0x7f;
+        byte += 1;
+    }
+    let mut forbidden: &[u8] = b"()[]{}\",;@^`~\\";
+    while let [byte, rest @ ..] = forbidden {
+        may[*byte as usize] = false;
+        forbidden = rest;
+    }
+    may
+};
+
 fn may_stand_in_an_id(character: char) -> bool {
-    const ASCII: [bool; 128] = {
-        let mut may = [true; 128];
-        let mut byte = 0;
-        while byte < may.len() {
-            // Spaces and control characters, of which the last is DEL.
-            may[byte] = byte > 0x20 && byte < 0x7f;
-            byte += 1;
-        }
-        let mut forbidden: &[u8] = b"()[]{}\",;@^`~\\";
-        while let [byte, rest @ ..] = forbidden {
-            may[*byte as usize] = false;
-            forbidden = rest;
-        }
-        may
-    };
-    match ASCII.get(character as usize) {
+    match PLAIN.get(character as usize) {
         Some(may) => *may,
         None => !character.is_whitespace() && !character.is_control(),
     }

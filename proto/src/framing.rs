@@ -7,7 +7,7 @@ pub mod sockjs;
 
 use crate::message::{Message, Utf8Bytes};
 use crate::session::Item;
-use crate::websocket::frame::{put_header, server_header_length};
+use crate::websocket::frame::{put_header, read_server_header_length, server_header_length};
 use bytes::Bytes;
 use thiserror::Error;
 
@@ -46,7 +46,6 @@ impl Framing {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     wire: Bytes,
-    header: u8,
 }
 
 const TEXT: u8 = 0x1;
@@ -109,7 +108,7 @@ impl Frame {
     /// The payload alone, as a poll's body holds it. Shares the frame's memory.
     #[must_use]
     pub fn payload(&self) -> Bytes {
-        self.wire.slice(usize::from(self.header)..)
+        self.wire.slice(read_server_header_length(&self.wire)..)
     }
 
     /// The message again; `None` for a control frame.
@@ -140,6 +139,6 @@ impl Frame {
         let mut wire = Vec::with_capacity(header + payload.len());
         put_header(&mut wire, opcode, payload.len(), None);
         wire.extend_from_slice(payload);
-        Self { wire: Bytes::from(wire), header: header as u8 }
+        Self { wire: Bytes::from(wire) }
     }
 }

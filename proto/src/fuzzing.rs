@@ -50,7 +50,7 @@ pub fn packet(data: &[u8]) {
 
 fn client_message(codec: &dyn Codec, message: &Message) {
     let whole = codec.decode(message);
-    let event = codec.decode_event(message);
+    let event = codec.decode_event(message.clone());
     assert_eq!(whole.is_ok(), event.is_ok(), "{whole:?} {event:?}");
     if let (Ok(packet), Ok(received)) = (whole, event) {
         assert_eq!(&packet.slot, received.slot());

@@ -27,7 +27,7 @@ pub use connection::Connection;
 pub use event::{Event, EventId};
 pub use framing::{Frame, Framing};
 pub use message::{Message, Utf8Bytes};
-pub use packet::{Packet, Received};
+pub use packet::{Encoded, Packet, Received};
 pub use session::Session;
 pub use time::Instant;
 pub use value::Value;

@@ -1,6 +1,7 @@
 //! What a session moves: text or bytes.
 
 use bytes::Bytes;
+use bytestring::ByteString;
 use std::fmt;
 use std::ops::Deref;
 use thiserror::Error;
@@ -12,13 +13,13 @@ pub struct NotUtf8;
 
 /// Bytes that were checked to be UTF-8; cloning shares them.
 #[derive(Clone, Default, PartialEq, Eq, Hash)]
-pub struct Utf8Bytes(Bytes);
+pub struct Utf8Bytes(ByteString);
 
 impl Utf8Bytes {
     /// Text known at compile time, without a copy.
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        Self(Bytes::from_static(text.as_bytes()))
+        Self(ByteString::from_static(text))
     }
 
     /// Checks `bytes` and keeps them.
@@ -26,39 +27,37 @@ impl Utf8Bytes {
     /// # Errors
     /// When they are not UTF-8.
     pub fn new(bytes: Bytes) -> Result<Self, NotUtf8> {
-        simdutf8::basic::from_utf8(&bytes).map_err(|_| NotUtf8)?;
-        Ok(Self(bytes))
+        ByteString::try_from(bytes).map(Self).map_err(|_| NotUtf8)
     }
 
     /// The text.
     #[must_use]
     pub fn as_str(&self) -> &str {
-        // The only ways in are `String`, `&'static str` and a check, so the fallback is never taken.
-        std::str::from_utf8(&self.0).unwrap_or_default()
+        &self.0
     }
 
     /// The shared bytes.
     #[must_use]
     pub fn as_bytes(&self) -> &Bytes {
-        &self.0
+        self.0.as_bytes()
     }
 
     /// The shared bytes, given away.
     #[must_use]
     pub fn into_bytes(self) -> Bytes {
-        self.0
+        self.0.into_bytes()
     }
 }
 
 impl From<String> for Utf8Bytes {
     fn from(text: String) -> Self {
-        Self(Bytes::from(text))
+        Self(ByteString::from(text))
     }
 }
 
 impl From<&str> for Utf8Bytes {
     fn from(text: &str) -> Self {
-        Self(Bytes::copy_from_slice(text.as_bytes()))
+        Self(ByteString::from(text))
     }
 }
 
@@ -91,6 +90,13 @@ pub enum Message {
     Binary(Bytes),
 }
 
+/// What a message, or a part of one, holds.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Content<'m> {
+    Text(&'m str),
+    Binary(&'m [u8]),
+}
+
 impl Message {
     /// A text message.
     pub fn text(text: impl Into<Utf8Bytes>) -> Self {
@@ -107,6 +113,22 @@ impl Message {
     pub fn as_bytes(&self) -> &Bytes {
         match self {
             Self::Text(text) => text.as_bytes(),
+            Self::Binary(bytes) => bytes,
+        }
+    }
+
+    pub(crate) fn content(&self) -> Content<'_> {
+        match self {
+            Self::Text(text) => Content::Text(text),
+            Self::Binary(bytes) => Content::Binary(bytes),
+        }
+    }
+
+    /// The payload, given away.
+    #[must_use]
+    pub fn into_bytes(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
             Self::Binary(bytes) => bytes,
         }
     }

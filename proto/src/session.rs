@@ -38,6 +38,9 @@ use timer::Timers;
 /// How long a session that is closing waits for its carrier to take the next of what is queued.
 pub const LINGER: Duration = Duration::from_secs(5);
 
+/// What most reads of a busy peer bring at most. An inbox has memory only while something is in it.
+const USUAL_MESSAGES: usize = 16;
+
 #[derive(Debug)]
 struct Attached {
     id: CarrierId,
@@ -67,6 +70,8 @@ pub struct Session {
     /// What may have to be sent again; `None` for peers that cannot tell what they have.
     kept: Option<Box<Kept>>,
     inbox: VecDeque<Message>,
+    /// Messages that were taken together, and may not be handled yet.
+    taken: usize,
     attached: Option<Attached>,
     next_carrier: u32,
     /// The queue's head may leave now.
@@ -91,6 +96,7 @@ impl Session {
             greeting: None,
             kept: None,
             inbox: VecDeque::new(),
+            taken: 0,
             attached: None,
             next_carrier: 0,
             due: false,
@@ -160,7 +166,7 @@ impl Session {
     /// Whether carriers must stop reading until messages are taken.
     #[must_use]
     pub fn inbox_is_full(&self) -> bool {
-        self.inbox.len() >= self.config.max_inbox
+        self.inbox.len() + self.taken >= self.config.max_inbox
     }
 
     // Commands.
@@ -242,6 +248,13 @@ impl Session {
         message
     }
 
+    /// Takes all messages that wait. They count against [`Config::max_inbox`] until it is called again.
+    pub fn receive_all(&mut self) -> VecDeque<Message> {
+        let messages = std::mem::take(&mut self.inbox);
+        self.taken = messages.len();
+        messages
+    }
+
     /// Closes the session once what is queued has gone out. A session without a carrier waits for one until it
     /// expires, so that the peer learns of the close; one whose carrier takes nothing for [`LINGER`] ends as it is.
     pub fn close(&mut self, now: Instant, close: Close) {
@@ -283,6 +296,9 @@ impl Session {
     pub fn handle_message(&mut self, carrier: CarrierId, message: Message) {
         if self.carrier() == Some(carrier) && !self.is_closed() {
             self.handle_heard(carrier);
+            if self.inbox.is_empty() {
+                self.inbox.reserve(USUAL_MESSAGES);
+            }
             self.inbox.push_back(message);
         }
     }

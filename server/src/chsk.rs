@@ -439,7 +439,7 @@ struct TsugiGreeter {
 impl Greeter for TsugiGreeter {
     fn greet(&self, first: Message) -> Result<(Arc<dyn Owner>, CarrierId), Close> {
         let kit = self.chsk.kit(&self.asked);
-        let received = kit.codec.decode_event(&first);
+        let received = kit.codec.decode_event(first);
         let hello = received.ok().and_then(|received| Hello::read(kit, &received));
         let hello = hello.ok_or(Close::because(CloseCode::NO_HELLO, "hello must come first"))?;
         if let Csrf::InHello(right) = &self.asked.admitted.csrf

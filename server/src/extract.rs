@@ -216,7 +216,7 @@ impl<T: DeserializeOwned> Data<T> {
     fn read(call: &Call) -> Result<Self, Failure> {
         let read = match &call.payload {
             Payload::Encoded(data) => {
-                codec::deserialize(call.caller.codec(), data.as_deref()).map_err(|error| error.to_string())
+                codec::deserialize(call.caller.codec(), data.as_ref()).map_err(|error| error.to_string())
             }
             Payload::Made(value) => from_value(value.clone()).map_err(|error| error.to_string()),
         };
@@ -228,7 +228,7 @@ impl<T> Data<T> {
     fn formless(error: &dyn std::error::Error) -> Reply {
         let reply = std::any::type_name::<T>();
         tracing::error!(%error, reply, "a handler's reply has no form on the wire");
-        Reply::Failure(Failure::internal())
+        Failure::internal().into()
     }
 }
 

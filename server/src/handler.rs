@@ -6,14 +6,13 @@ use crate::handle::Server;
 use crate::identity::{Client, ClientId, SessionId, UserId};
 use crate::outbox::Taken;
 use crate::reply::{Answerer, Asked, IntoFailure, IntoReply, Pen, Reply, Responder};
-use bytes::Bytes;
 use http::Extensions;
 use std::fmt;
 use std::future::Future;
 use std::marker::PhantomData;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use tsugi_proto::{Codec, EventId, Value};
+use tsugi_proto::{Codec, Encoded, EventId, Value};
 
 /// What all events of a session have in common. Shared by them.
 #[derive(Clone, Debug)]
@@ -69,7 +68,7 @@ impl fmt::Debug for Call {
 #[derive(Debug)]
 pub(crate) enum Payload {
     /// As a client sent it, checked but not decoded.
-    Encoded(Option<Bytes>),
+    Encoded(Option<Encoded>),
     /// As the server made it: a life-cycle event, which finds its own route only.
     Made(Value),
 }
@@ -107,6 +106,18 @@ impl Call {
         }
     }
 
+    /// Tells whoever asked. They may be gone by now, and then there is nobody to tell.
+    pub(crate) fn answer(self, reply: Reply) {
+        match (self.asked, reply) {
+            (Asked::InSlot(slot), reply) => drop(self.caller.answer(&slot, self.item.as_deref(), reply)),
+            (Asked::By(responder), reply) => drop(responder.reply(reply)),
+            (Asked::Not, Reply::Failure(failure)) => {
+                tracing::debug!(event = %self.id, %failure, "an event was not handled");
+            }
+            (Asked::Not, Reply::Value(_) | Reply::Written(_) | Reply::None) => {}
+        }
+    }
+
     /// The right to answer, if nothing has taken it.
     pub(crate) fn take_responder(&mut self) -> Option<Responder> {
         match std::mem::replace(&mut self.asked, Asked::Not) {
@@ -115,7 +126,7 @@ impl Call {
                 let caller = Arc::clone(&self.caller);
                 Some(Responder::in_slot(self.id.clone(), caller, slot, self.item.clone()))
             }
-            Asked::By(responder) => Some(responder),
+            Asked::By(responder) => Some(*responder),
         }
     }
 }
@@ -202,7 +213,7 @@ macro_rules! handler {
                     $(
                         let $extractor = match $extractor::from_call(call, state).await {
                             Ok(value) => value,
-                            Err(rejection) => return Reply::Failure(rejection.into_failure()),
+                            Err(rejection) => return rejection.into_failure().into(),
                         };
                     )*
                     let returned = self($($extractor,)*).await;

@@ -24,7 +24,7 @@ impl Hello {
         if id.as_str() != "chsk/hello" {
             return None;
         }
-        let data: Value = tsugi_proto::codec::deserialize(kit.codec.as_ref(), data.as_deref()).ok()?;
+        let data: Value = tsugi_proto::codec::deserialize(kit.codec.as_ref(), data.as_ref()).ok()?;
         Some(Self {
             session: field(&data, "session"),
             csrf: field(&data, "csrf"),

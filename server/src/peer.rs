@@ -5,19 +5,19 @@ mod gate;
 mod mailbox;
 mod presence;
 mod push;
+mod worker;
 
 pub(crate) use gate::Gate;
 
 use crate::config::Wire;
 use crate::core::Core;
 use crate::event;
-use crate::handler::{Call, Concurrency, Context, Payload};
+use crate::handler::Context;
 use crate::identity::{ClientId, SessionId, UserId};
 use crate::kit::{Kit, Protocol, keyword};
-use crate::outbox::Taken;
-use crate::reply::{Asked, Failure, Responder};
-use crate::session::{Cell, Farewell, Owner, receive, with, with_cell};
-use mailbox::{Mailbox, Numbered};
+use crate::reply::Responder;
+use crate::session::{Cell, Farewell, Owner, with, with_cell};
+use mailbox::Mailbox;
 use parking_lot::Mutex;
 use std::collections::{HashMap, VecDeque};
 use std::future::Future;
@@ -27,10 +27,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::task::{Context as TaskContext, Waker};
 use std::time::Duration;
 use tokio::sync::Semaphore;
-use tsugi_proto::codec::{DecodeError, Older};
 use tsugi_proto::packet::Received;
 use tsugi_proto::session::{Closed, Item, SendError, SessionEvent, Transport};
-use tsugi_proto::{Close, CloseCode, EventId, Message, Session, Value};
+use tsugi_proto::{Close, EventId, Session, Value};
 
 /// The event-level view of one session.
 pub(crate) struct Peer {
@@ -46,6 +45,8 @@ pub(crate) struct Peer {
     core: Arc<Core>,
     /// Whether [`Work::gate`] is shut. Read at every push; the lock need not be taken for that.
     gated: AtomicBool,
+    /// Whether the client numbers what it sends, for an outbox. Read at every event; the lock need not be taken for that.
+    numbers: AtomicBool,
     /// The outbox for which the session speaks, by its id; 0 for none. Set before what it says is sent, and cleared before the answers
     /// of one that the client has left are taken back.
     speaks_for: AtomicU64,
@@ -135,6 +136,7 @@ impl Peer {
             address,
             core: Arc::clone(core),
             gated,
+            numbers: AtomicBool::new(false),
             speaks_for: AtomicU64::new(0),
             work,
         })
@@ -260,196 +262,9 @@ impl Peer {
         has_room
     }
 
-    fn next_job(&self) -> Option<Job> {
-        let mut work = self.work.lock();
-        let job = work.jobs.pop_front()?;
-        if work.jobs.is_empty() {
-            work.jobs = VecDeque::new();
-        }
-        if work.jobs.len() + 1 == self.core.config.limits.max_inbox {
-            self.core.room.notify_waiters();
-        }
-        Some(job)
-    }
-
-    async fn work(self: Arc<Self>) {
-        loop {
-            if let Some(job) = self.next_job() {
-                self.do_job(job).await;
-                continue;
-            }
-            if let Some(message) = receive(&self.cell, || self.owner()) {
-                self.handle_message(&message).await;
-                continue;
-            }
-            if self.rest() {
-                // Not before: what ends from now on finds no worker, and is told by itself.
-                return self.tell_handled();
-            }
-        }
-    }
-
     /// Whether somebody goes through what came, and will tell what was handled when nothing waits any more.
     pub(crate) fn is_working(&self) -> bool {
         self.work.lock().running
-    }
-
-    /// Whether the worker may end. Looked at under the lock that starts workers, so that nothing is left lying.
-    fn rest(&self) -> bool {
-        let mut work = self.work.lock();
-        let idle = work.jobs.is_empty() && !self.cell.look(Session::has_messages);
-        work.running = !idle;
-        idle
-    }
-
-    async fn do_job(self: &Arc<Self>, job: Job) {
-        match job {
-            Job::Posted(received, None) => self.take(received).await,
-            Job::Posted(received, Some(responder)) => self.handle(received, Asked::By(responder), None).await,
-            Job::News(id, data) => self.route_made(id, data, Asked::Not).await,
-        }
-    }
-
-    async fn handle_message(self: &Arc<Self>, message: &Message) {
-        self.hear_version(message);
-        match self.kit().codec.decode_event(message) {
-            Ok(received) if self.gated.load(Ordering::Acquire) => self.pass_gate(&received),
-            Ok(received) => self.take(received).await,
-            Err(error) if self.kit().wire != Wire::Current => self.tell_bad_package(message, &error).await,
-            Err(error) => self.refuse_message(&error),
-        }
-    }
-
-    /// A client of Sente 1.0 to 1.17 is known by its first byte, wherever it came in (sente.md 1.6).
-    fn hear_version(self: &Arc<Self>, message: &Message) {
-        if self.protocol == Protocol::Sente
-            && Older::is_v1(message)
-            && self.kit().wire != Wire::SenteV1
-            && let Some(kit) = Kit::of_sente(&self.core.kits, Wire::SenteV1)
-        {
-            self.speak(kit);
-        }
-    }
-
-    /// As Sente before 1.21 did: the application hears of it, and the connection goes on.
-    async fn tell_bad_package(self: &Arc<Self>, message: &Message, error: &DecodeError) {
-        self.core.counters.undecodable.add(1);
-        tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message");
-        let raw = String::from_utf8_lossy(message.as_bytes()).into_owned();
-        self.route_made(event::BAD_PACKAGE, Value::String(raw.into()), Asked::Not).await;
-    }
-
-    /// What cannot be decoded ends the connection, not the session: what waits for the client still does.
-    fn refuse_message(self: &Arc<Self>, error: &DecodeError) {
-        self.core.counters.undecodable.add(1);
-        tracing::info!(target: "tsugi", client = %self.client(), %error, "undecodable message: connection closed");
-        let code = match error {
-            DecodeError::Form { .. } => CloseCode::UNSUPPORTED,
-            DecodeError::Size(_) => CloseCode::TOO_LARGE,
-            _ => CloseCode::INVALID_DATA,
-        };
-        let reason: String = error.to_string().chars().take(30).collect();
-        let close = Close::new(code, reason).unwrap_or(Close::because(code, "undecodable message"));
-        with(&self.owner(), |session, now| session.drop_carrier(now, close));
-    }
-
-    /// Handles what came, unless it is an item of the client's outbox that came before.
-    async fn take(self: &Arc<Self>, received: Received) {
-        let (outbox, number, wants_reply) = match self.item_in(&received) {
-            Numbered::Item(outbox, number, wants_reply) => (outbox, number, wants_reply),
-            Numbered::Late => return,
-            Numbered::No => {
-                let asked = Asked::in_slot(received.slot().clone());
-                return self.handle(received, asked, None).await;
-            }
-        };
-        let _turn = outbox.turn().await;
-        let Some(taken) = outbox.take(number, wants_reply) else {
-            self.core.counters.duplicates.add(1);
-            return;
-        };
-        let asked = if wants_reply { Asked::InSlot(received.slot().clone()) } else { Asked::Not };
-        self.handle(received, asked, Some(taken)).await;
-    }
-
-    async fn handle(self: &Arc<Self>, received: Received, asked: Asked, item: Option<Arc<Taken>>) {
-        let caller = Arc::<Self>::clone(self);
-        match received {
-            Received::Event { id, data, .. } => {
-                let call = Call { caller, id, payload: Payload::Encoded(data), asked, item };
-                if call.id.is_reserved() {
-                    return self.handle_reserved(call).await;
-                }
-                self.core.counters.received.add(1);
-                self.run(call).await;
-            }
-            Received::BadEvent { payload, .. } => self.route_made(event::BAD_EVENT, payload, asked).await,
-        }
-    }
-
-    /// Awaits the handler, so that a client's events are handled one by one; a route may ask for more at a time.
-    async fn run(self: &Arc<Self>, call: Call) {
-        let found = self.core.router.find(&call);
-        let Concurrency::AtMost(most) = found.concurrency() else {
-            return found.call(call).await;
-        };
-        let semaphore = {
-            let mut work = self.work.lock();
-            Arc::clone(work.running_of.entry(call.id.clone()).or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
-        };
-        let Ok(permit) = semaphore.acquire_owned().await else { return };
-        let peer = Arc::clone(self);
-        // Ends with its handler. The permit bounds how many there are.
-        self.core.tasks.spawn(async move {
-            peer.core.router.call(call).await;
-            drop(permit);
-        });
-    }
-
-    /// Events in the protocol's own namespace. Only pings and pongs may come from a client (sente-features C7).
-    async fn handle_reserved(self: &Arc<Self>, mut call: Call) {
-        let Payload::Encoded(data) = &call.payload else { return };
-        if call.id.as_str() == "chsk/ack" && self.protocol == Protocol::Tsugi {
-            return self.acknowledged(data.as_deref());
-        }
-        let known = data.is_none() && matches!(call.id.as_str(), event::PING | event::PONG);
-        let news = if call.id.as_str() == event::PING { event::PING } else { event::PONG };
-        let responder = call.take_responder();
-        if !known {
-            self.core.counters.reserved.add(1);
-            tracing::info!(target: "tsugi", client = %self.client(), event = %call.id, "reserved event of a client refused");
-            if let Some(responder) = responder {
-                let text = "events in the namespace chsk belong to the protocol";
-                let _ = responder.reply(Failure::new(Failure::RESERVED, text));
-            }
-            return;
-        }
-        if let Some(responder) = responder {
-            let _ = responder.reply(Value::String("pong".into()));
-        }
-        self.route_made(news, Value::Nil, Asked::Not).await;
-    }
-
-    /// The client has what was sent up to a number. One that claims more than was sent counts differently, and must come
-    /// back to learn where it stands.
-    fn acknowledged(self: &Arc<Self>, data: Option<&[u8]>) {
-        let number = tsugi_proto::codec::deserialize::<u64>(self.kit().codec.as_ref(), data);
-        with(&self.owner(), |session, now| {
-            if number.is_ok_and(|number| session.acknowledge(number).is_ok()) {
-                return;
-            }
-            session.drop_carrier(now, Close::because(CloseCode::NO_HELLO, "counted differently"));
-        });
-    }
-
-    /// An event of the server's own making, for whoever has a route for it.
-    async fn route_made(self: &Arc<Self>, id: &'static str, data: Value, asked: Asked) {
-        let id = EventId::of_static(id);
-        if matches!(asked, Asked::Not) && !self.core.router.has(&id) {
-            return;
-        }
-        let caller = Arc::<Self>::clone(self);
-        self.core.router.call(Call { caller, id, payload: Payload::Made(data), asked, item: None }).await;
     }
 
     /// The client will not get something that was sent to it.

@@ -12,8 +12,8 @@ use tsugi_proto::{Codec, EventId, Frame, Value};
 pub enum Reply {
     /// This value.
     Value(Value),
-    /// That it failed.
-    Failure(Failure),
+    /// That it failed, which it seldom does: every reply would be as large.
+    Failure(Box<Failure>),
     /// Nothing, by this return at least.
     None,
     /// What was written for its client already. A handler's return value becomes this by itself, where that saves a [`Value`].
@@ -36,7 +36,7 @@ impl Reply {
     pub(crate) fn into_result(self) -> Option<Result<Value, Failure>> {
         match self {
             Self::Value(value) => Some(Ok(value)),
-            Self::Failure(failure) => Some(Err(failure)),
+            Self::Failure(failure) => Some(Err(*failure)),
             Self::None => None,
             // It is of another request.
             Self::Written(_) => Some(Err(Failure::internal())),
@@ -223,9 +223,15 @@ impl IntoReply for NoReply {
     }
 }
 
+impl From<Failure> for Reply {
+    fn from(failure: Failure) -> Self {
+        Self::Failure(Box::new(failure))
+    }
+}
+
 impl IntoReply for Failure {
     fn into_reply(self) -> Reply {
-        Reply::Failure(self)
+        self.into()
     }
 }
 
@@ -233,14 +239,14 @@ impl<T: IntoReply, E: IntoFailure> IntoReply for Result<T, E> {
     fn into_reply(self) -> Reply {
         match self {
             Ok(reply) => reply.into_reply(),
-            Err(error) => Reply::Failure(error.into_failure()),
+            Err(error) => error.into_failure().into(),
         }
     }
 
     fn write(self, pen: &Pen<'_>) -> Reply {
         match self {
             Ok(reply) => reply.write(pen),
-            Err(error) => Reply::Failure(error.into_failure()),
+            Err(error) => error.into_failure().into(),
         }
     }
 }
@@ -280,13 +286,13 @@ pub(crate) enum Asked {
     Not,
     /// The session that it came in. Most requests are such, and take no memory of their own.
     InSlot(Value),
-    By(Responder),
+    By(Box<Responder>),
 }
 
 impl Asked {
     /// What is answered in a slot, unless the slot says that it is not.
     pub(crate) fn in_slot(slot: Value) -> Self {
-        if slot.is_nil() || slot == Value::Boolean(false) { Self::Not } else { Self::InSlot(slot) }
+        if matches!(slot, Value::Nil | Value::Boolean(false)) { Self::Not } else { Self::InSlot(slot) }
     }
 }
 
@@ -346,7 +352,7 @@ impl Responder {
 impl Drop for Responder {
     fn drop(&mut self) {
         if let Some(asker) = self.asker.take()
-            && asker.answer(Reply::Failure(Failure::internal())).is_ok()
+            && asker.answer(Failure::internal().into()).is_ok()
             && !std::thread::panicking()
         {
             tracing::warn!(event = %self.id, "a request was left unanswered: its Responder was dropped");

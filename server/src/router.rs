@@ -3,7 +3,7 @@
 use crate::event::{BAD_EVENT, LIFE_CYCLE};
 use crate::future::{BoxFuture, CatchPanic, panic_message};
 use crate::handler::{Call, Concurrency, Handler, Payload};
-use crate::reply::{Asked, Failure, Reply};
+use crate::reply::{Failure, Reply};
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt;
@@ -173,8 +173,9 @@ impl Router<()> {
     }
 
     /// Handles one event to its end, and answers it if it is a request. Never panics.
-    pub(crate) async fn call(&self, call: Call) {
-        self.find(&call).call(call).await;
+    pub(crate) async fn call(&self, mut call: Call) {
+        let reply = self.find(&call).handle(&mut call).await;
+        call.answer(reply);
     }
 }
 
@@ -188,38 +189,21 @@ impl Found<'_> {
         self.0.map_or(Concurrency::InOrder, |route| route.concurrency)
     }
 
-    /// Handles the event that was looked up; see [`Router::call`].
-    pub(crate) async fn call(self, mut call: Call) {
-        let reply = match self.0 {
-            Some(route) => run(&*route.handle, &mut call).await,
-            None => Reply::Failure(match call.id.as_str() {
+    /// Handles the event that was looked up. Never panics.
+    pub(crate) async fn handle(self, call: &mut Call) -> Reply {
+        let Some(route) = self.0 else {
+            return Reply::from(match call.id.as_str() {
                 BAD_EVENT => Failure::new(Failure::BAD_EVENT, "an event is [namespace/name data]"),
                 _ => Failure::new(Failure::UNKNOWN_EVENT, format!("nothing handles {}", call.id)),
-            }),
+            });
         };
-        answer(call, reply);
-    }
-}
-
-async fn run(handle: &dyn Handle<()>, call: &mut Call) -> Reply {
-    match CatchPanic(handle.call(call, &())).await {
-        Ok(reply) => reply,
-        Err(panic) => {
-            tracing::error!(event = %call.id, panic = panic_message(&panic), "a handler panicked");
-            Reply::Failure(Failure::internal())
+        match CatchPanic(route.handle.call(call, &())).await {
+            Ok(reply) => reply,
+            Err(panic) => {
+                tracing::error!(event = %call.id, panic = panic_message(&panic), "a handler panicked");
+                Failure::internal().into()
+            }
         }
-    }
-}
-
-fn answer(call: Call, reply: Reply) {
-    // Whoever asked may be gone by now, and then there is nobody to tell.
-    match (call.asked, reply) {
-        (Asked::InSlot(slot), reply) => drop(call.caller.answer(&slot, call.item.as_deref(), reply)),
-        (Asked::By(responder), reply) => drop(responder.reply(reply)),
-        (Asked::Not, Reply::Failure(failure)) => {
-            tracing::debug!(event = %call.id, %failure, "an event was not handled")
-        }
-        (Asked::Not, Reply::Value(_) | Reply::Written(_) | Reply::None) => {}
     }
 }
 

@@ -3,7 +3,7 @@
 use parking_lot::Mutex;
 use std::cell::Cell as ThreadCell;
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, VecDeque};
 use std::sync::{Arc, Weak};
 use std::task::{Poll, Waker};
 use tokio::sync::Notify;
@@ -11,7 +11,7 @@ use tsugi_proto::session::{CarrierId, Closed, Item, SessionEvent};
 use tsugi_proto::{Instant, Message, Session};
 
 /// The clock of one server: moments are counted from its start, and follow tokio's paused clock in tests.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Clock(tokio::time::Instant);
 
 impl Clock {
@@ -20,7 +20,19 @@ impl Clock {
     }
 
     pub(crate) fn now(self) -> Instant {
-        Instant::after_origin(now().saturating_duration_since(self.0))
+        let Some(moment) = MOMENT.get() else { return self.at(now()) };
+        match moment.on {
+            Some((clock, at)) if clock == self => at,
+            _ => {
+                let at = self.at(moment.now);
+                MOMENT.set(Some(Moment { on: Some((self, at)), ..moment }));
+                at
+            }
+        }
+    }
+
+    fn at(self, now: tokio::time::Instant) -> Instant {
+        Instant::after_origin(now.saturating_duration_since(self.0))
     }
 
     /// When `at` comes, for a sleep.
@@ -31,23 +43,30 @@ impl Clock {
 
 thread_local! {
     /// When the poll began that this thread is in.
-    static MOMENT: ThreadCell<Option<tokio::time::Instant>> = const { ThreadCell::new(None) };
+    static MOMENT: ThreadCell<Option<Moment>> = const { ThreadCell::new(None) };
+}
+
+#[derive(Clone, Copy)]
+struct Moment {
+    now: tokio::time::Instant,
+    /// The same on the clock of the server that was asked last: nearly always there is one server.
+    on: Option<(Clock, Instant)>,
 }
 
 /// What the clock says, or said when the poll began that this is called in.
 pub(crate) fn now() -> tokio::time::Instant {
-    MOMENT.get().unwrap_or_else(tokio::time::Instant::now)
+    MOMENT.get().map_or_else(tokio::time::Instant::now, |moment| moment.now)
 }
 
 /// Polls while the clock stands: it is read for every message, and a reading takes as long as decoding a short one does.
 pub(crate) fn in_one_moment<R>(poll: impl FnOnce() -> R) -> R {
-    struct Before(Option<tokio::time::Instant>);
+    struct Before(Option<Moment>);
     impl Drop for Before {
         fn drop(&mut self) {
             MOMENT.set(self.0);
         }
     }
-    let _before = Before(MOMENT.replace(Some(tokio::time::Instant::now())));
+    let _before = Before(MOMENT.replace(Some(Moment { now: tokio::time::Instant::now(), on: None })));
     poll()
 }
 
@@ -151,16 +170,16 @@ impl Cell {
         look(&self.inner.lock().session)
     }
 
-    /// Takes the next message, unless that must wake who waits for room in the inbox: then there is more to it than a look.
-    fn receive(&self) -> Option<Option<Message>> {
+    /// Takes what waits, unless that must wake who waits for room in the inbox: then there is more to it than a look.
+    fn receive_all(&self) -> Option<VecDeque<Message>> {
         let session = &mut self.inner.lock().session;
-        (!session.inbox_is_full()).then(|| session.receive())
+        (!session.inbox_is_full()).then(|| session.receive_all())
     }
 }
 
-/// Takes the next message of the peer.
-pub(crate) fn receive(cell: &Cell, owner: impl FnOnce() -> Arc<dyn Owner>) -> Option<Message> {
-    cell.receive().unwrap_or_else(|| with(&owner(), |session, _| session.receive()))
+/// Takes all messages of the peer that wait. What was taken before is handled by now.
+pub(crate) fn receive_all(cell: &Cell, owner: impl FnOnce() -> Arc<dyn Owner>) -> VecDeque<Message> {
+    cell.receive_all().unwrap_or_else(|| with(&owner(), |session, _| session.receive_all()))
 }
 
 /// Calls the state machine from outside its carrier, and does what must follow every call: wake the carrier when there

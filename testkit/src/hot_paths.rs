@@ -103,9 +103,9 @@ fn encode(codec: impl Codec) -> Round {
 fn decode(codec: impl Codec) -> Result<Round, Failure> {
     let event = vec![Value::keyword("chat/said"), tsugi_proto::value::to_value(&row())?];
     let message = codec.encode(&event.into(), &Value::Integer(1.into()))?;
-    Ok(Box::new(move || match codec.decode_event(&message)? {
+    Ok(Box::new(move || match codec.decode_event(message.clone())? {
         Received::Event { data, .. } => {
-            black_box(deserialize::<Row>(&codec, data.as_deref())?);
+            black_box(deserialize::<Row>(&codec, data.as_ref())?);
             Ok(())
         }
         Received::BadEvent { .. } => Err("the codec does not know its own event".into()),

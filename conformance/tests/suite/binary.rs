@@ -63,15 +63,15 @@ impl Codec for Bytewise {
         self.0.decode_all(&to_text(message)?)
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
-        self.0.decode_event(&to_text(message)?)
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
+        self.0.decode_event(to_text(&message)?)
     }
 
     fn decode_events(&self, message: &Message) -> Result<Vec<Received>, DecodeError> {
         self.0.decode_events(&to_text(message)?)
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &tsugi_proto::Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.0.deserialize(data, reader)
     }
 }

@@ -5,7 +5,6 @@
 //! arrives and read when its handler is called, so that it is gone through twice. The others write and read the data alone.
 //! The latter is told of ours too, which is what a handler's `Data<T>` takes, and beside `serde_json` for every codec.
 
-use bytes::Bytes;
 use flate2::Compression;
 use flate2::read::{GzDecoder, GzEncoder};
 use serde::{Deserialize, Serialize};
@@ -13,7 +12,7 @@ use std::hint::black_box;
 use std::io::Read;
 use std::time::{Duration, Instant};
 use tsugi_proto::codec::{Codec, Edn, Gzip, Json, MessagePack, Transit, deserialize};
-use tsugi_proto::{Event, Message, Received};
+use tsugi_proto::{Encoded, Event, Message, Received};
 
 type Failure = Box<dyn std::error::Error>;
 
@@ -93,19 +92,19 @@ fn request(codec: &dyn Codec, rows: &[Row]) -> Result<Message, Failure> {
 }
 
 /// The data of an event, checked and still encoded.
-fn arrive(codec: &dyn Codec, message: &Message) -> Result<Option<Bytes>, Failure> {
-    match codec.decode_event(message)? {
+fn arrive(codec: &dyn Codec, message: &Message) -> Result<Option<Encoded>, Failure> {
+    match codec.decode_event(message.clone())? {
         Received::Event { data, .. } => Ok(data),
         other => Err(format!("{other:?} is no event").into()),
     }
 }
 
-fn read(codec: &dyn Codec, data: Option<&[u8]>) -> Result<Vec<Row>, Failure> {
+fn read(codec: &dyn Codec, data: Option<&Encoded>) -> Result<Vec<Row>, Failure> {
     Ok(deserialize(codec, data)?)
 }
 
 fn decode(codec: &dyn Codec, message: &Message) -> Result<Vec<Row>, Failure> {
-    read(codec, arrive(codec, message)?.as_deref())
+    read(codec, arrive(codec, message)?.as_ref())
 }
 
 /// The fastest of many short batches, so that what else runs on the machine is left out.
@@ -162,7 +161,7 @@ fn compare(codec: &dyn Codec, peer: &Peer, rows: &[Row]) -> Result<(), Failure> 
     let data = arrive(codec, &message)?;
     let written = time(|| encode(codec, rows))?;
     let packet = time(|| decode(codec, &message))?;
-    let alone = time(|| read(codec, data.as_deref()))?;
+    let alone = time(|| read(codec, data.as_ref()))?;
     let theirs = (time(|| (peer.encode)(rows))?, time(|| (peer.decode)(&other))?);
     let json = (JSON.encode)(rows)?;
     let json = time(|| (JSON.decode)(&json))?;

@@ -25,8 +25,8 @@ use super::envelope::{self, Format};
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::{Event, EventId};
 use crate::framing::Frame;
-use crate::message::Message;
-use crate::packet::{Packet, Received};
+use crate::message::{Content, Message};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::token::{Token, Tokens};
 use crate::value::{Value, build, skip};
 use bytes::Bytes;
@@ -90,12 +90,11 @@ pub fn write(value: &Value) -> Result<String, EncodeError> {
 
 impl Format for Edn {
     const NAME: &'static str = "edn";
-    const FORM: Form = Form::Text;
 
     type Source<'de> = Lexer<'de>;
 
-    fn source<'de>(&self, data: &'de [u8]) -> Result<Lexer<'de>, DecodeError> {
-        Ok(Lexer::new(envelope::utf8(data)?, self.max_depth))
+    fn source<'de>(&self, content: Content<'de>) -> Result<Lexer<'de>, DecodeError> {
+        Ok(Lexer::new(envelope::text::<Self>(content)?, self.max_depth))
     }
 
     fn event_id(token: &Token<'_>) -> Option<EventId> {
@@ -179,7 +178,7 @@ impl Codec for Edn {
         envelope::decode_all(self, message)
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
         envelope::decode_event(self, message)
     }
 
@@ -187,7 +186,7 @@ impl Codec for Edn {
         envelope::decode_events(self, message)
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         envelope::deserialize(self, data, reader)
     }
 }

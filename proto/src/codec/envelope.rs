@@ -5,24 +5,24 @@ mod direct;
 #[cfg(any(feature = "edn", feature = "json"))]
 pub(super) mod text;
 
-use super::{DecodeError, Form, Reader};
+use super::{DecodeError, Reader};
 use crate::event::EventId;
-use crate::message::Message;
-use crate::packet::{Packet, Received};
+use crate::message::{Content, Message};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::token::{Shape, Source, Token, Tokens};
 use crate::value::{Value, build, skip};
-use bytes::Bytes;
 use serde::de::DeserializeOwned;
 
 /// What distinguishes one codec from another when it reads.
 pub(super) trait Format {
     const NAME: &'static str;
-    const FORM: Form;
     const DATA: DataForm = DataForm::Alone;
 
     type Source<'de>: Source<'de>;
 
-    fn source<'de>(&self, data: &'de [u8]) -> Result<Self::Source<'de>, DecodeError>;
+    /// # Errors
+    /// When it is not of the codec's kind.
+    fn source<'de>(&self, content: Content<'de>) -> Result<Self::Source<'de>, DecodeError>;
 
     /// The id that a token in an event's first place names.
     fn event_id(token: &Token<'_>) -> Option<EventId>;
@@ -38,32 +38,21 @@ pub(super) enum DataForm {
     InItsEvent,
 }
 
-/// The bytes of a message, if it is of the codec's kind.
-fn bytes<C: Format>(message: &Message) -> Result<&Bytes, DecodeError> {
-    match (message, C::FORM) {
-        (Message::Text(text), Form::Text) => Ok(text.as_bytes()),
-        (Message::Binary(bytes), Form::Binary) => Ok(bytes),
-        (_, Form::Text) => Err(DecodeError::Form { codec: C::NAME, expected: "text" }),
-        (_, Form::Binary) => Err(DecodeError::Form { codec: C::NAME, expected: "binary" }),
-    }
-}
-
 pub(super) fn decode<C: Format>(codec: &C, message: &Message) -> Result<Packet, DecodeError> {
-    packet(&mut Tokens::new(codec.source(bytes::<C>(message)?)?))
+    packet(&mut Tokens::new(codec.source(message.content())?))
 }
 
 pub(super) fn decode_all<C: Format>(codec: &C, message: &Message) -> Result<Vec<Packet>, DecodeError> {
-    each(&mut Tokens::new(codec.source(bytes::<C>(message)?)?), packet)
+    each(&mut Tokens::new(codec.source(message.content())?), packet)
 }
 
-pub(super) fn decode_event<C: Format>(codec: &C, message: &Message) -> Result<Received, DecodeError> {
-    let bytes = bytes::<C>(message)?;
-    received::<C>(bytes, &mut Tokens::new(codec.source(bytes)?))
+pub(super) fn decode_event<C: Format>(codec: &C, message: Message) -> Result<Received, DecodeError> {
+    let parts = parts::<C>(&mut Tokens::new(codec.source(message.content())?))?;
+    Ok(parts.of(message))
 }
 
 pub(super) fn decode_events<C: Format>(codec: &C, message: &Message) -> Result<Vec<Received>, DecodeError> {
-    let bytes = bytes::<C>(message)?;
-    each(&mut Tokens::new(codec.source(bytes)?), |tokens| received::<C>(bytes, tokens))
+    each(&mut Tokens::new(codec.source(message.content())?), |tokens| Ok(parts::<C>(tokens)?.of(message.clone())))
 }
 
 fn each<'de, S: Source<'de>, T>(
@@ -97,34 +86,44 @@ fn slot<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Result<Value, Decod
     if tokens.closes()? {
         return Ok(Value::Nil);
     }
-    let slot = build::value(tokens)?;
-    match tokens.next()? {
-        Token::Close => Ok(slot),
-        _ => Err(DecodeError::Envelope),
+    // Nearly always a number.
+    let slot = match tokens.number() {
+        Some(number) => number.into(),
+        None => build::value(tokens)?,
+    };
+    if tokens.closes()? {
+        return Ok(slot);
+    }
+    tokens.next()?;
+    Err(DecodeError::Envelope)
+}
+
+/// What was received, with the place of its data instead of that.
+enum Parts {
+    Event(EventId, Data, Value),
+    Bad(Packet),
+}
+
+impl Parts {
+    fn of(self, message: Message) -> Received {
+        match self {
+            Self::Event(id, data, slot) => {
+                Received::Event { id, data: data.map(|range| Encoded::part(message, range)), slot }
+            }
+            Self::Bad(Packet { payload, slot }) => Received::BadEvent { payload, slot },
+        }
     }
 }
 
-fn received<'de, C: Format>(
-    message: &Bytes,
-    tokens: &mut Tokens<'de, C::Source<'de>>,
-) -> Result<Received, DecodeError> {
+fn parts<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Parts, DecodeError> {
     // What turns out not to be an event is read again from here, as a value.
     let again = tokens.clone();
     open(tokens)?;
     if let Some((id, data)) = event::<C>(tokens)? {
-        let data = data.map(|range| part(message, range));
-        return Ok(Received::Event { id, data, slot: slot(tokens)? });
+        return Ok(Parts::Event(id, data, slot(tokens)?));
     }
     *tokens = again;
-    let Packet { payload, slot } = packet(tokens)?;
-    Ok(Received::BadEvent { payload, slot })
-}
-
-/// To share the memory of a message takes an allocation too, and counting that every holder pays for: short data is copied.
-const COPIED: usize = 512;
-
-fn part(message: &Bytes, range: std::ops::Range<usize>) -> Bytes {
-    if range.len() > COPIED { message.slice(range) } else { Bytes::copy_from_slice(&message[range]) }
+    packet(tokens).map(Parts::Bad)
 }
 
 type Data = Option<std::ops::Range<usize>>;
@@ -142,7 +141,7 @@ fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Opt
         let start = tokens.begins()?;
         skip::skip(tokens)?;
         data = Some(start..tokens.end());
-        complete = tokens.next()? == Token::Close;
+        complete = tokens.closes()?;
     }
     if C::DATA == DataForm::InItsEvent {
         data = data.map(|_| whole..tokens.end());
@@ -151,19 +150,19 @@ fn event<'de, C: Format>(tokens: &mut Tokens<'de, C::Source<'de>>) -> Result<Opt
 }
 
 /// Reads `data` straight into `T`.
-pub(super) fn read<C: Format, T: DeserializeOwned>(codec: &C, data: &[u8]) -> Result<T, DecodeError> {
+pub(super) fn read<C: Format, T: DeserializeOwned>(codec: &C, data: Content<'_>) -> Result<T, DecodeError> {
     T::deserialize(&mut data_tokens(codec, data)?).map_err(|error| DecodeError::Data(error.to_string()))
 }
 
 /// Offers `data` to `reader`, straight from its bytes.
-pub(super) fn deserialize<C: Format>(codec: &C, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
-    let mut tokens = data_tokens(codec, data)?;
+pub(super) fn deserialize<C: Format>(codec: &C, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    let mut tokens = data_tokens(codec, data.content())?;
     let mut deserializer = <dyn erased_serde::Deserializer<'_>>::erase(&mut tokens);
     reader(&mut deserializer).map_err(|error| DecodeError::Data(error.to_string()))
 }
 
 /// What was kept of an event, from its data on.
-fn data_tokens<'de, C: Format>(codec: &C, data: &'de [u8]) -> Result<Tokens<'de, C::Source<'de>>, DecodeError> {
+fn data_tokens<'de, C: Format>(codec: &C, data: Content<'de>) -> Result<Tokens<'de, C::Source<'de>>, DecodeError> {
     let mut tokens = Tokens::new(codec.source(data)?);
     if C::DATA == DataForm::InItsEvent {
         // The vector and the id, which may stand in the codec's cache.
@@ -173,11 +172,22 @@ fn data_tokens<'de, C: Format>(codec: &C, data: &'de [u8]) -> Result<Tokens<'de,
     Ok(tokens)
 }
 
-/// The text of a text codec's message.
+/// What a text codec takes.
 #[cfg(any(feature = "edn", feature = "json", feature = "transit"))]
-pub(super) fn utf8(data: &[u8]) -> Result<&str, DecodeError> {
-    simdutf8::compat::from_utf8(data)
-        .map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })
+pub(super) fn text<C: Format>(content: Content<'_>) -> Result<&str, DecodeError> {
+    match content {
+        Content::Text(text) => Ok(text),
+        Content::Binary(_) => Err(DecodeError::Form { codec: C::NAME, expected: "text" }),
+    }
+}
+
+/// What a binary codec takes.
+#[cfg(feature = "msgpack")]
+pub(super) fn binary<C: Format>(content: Content<'_>) -> Result<&[u8], DecodeError> {
+    match content {
+        Content::Text(_) => Err(DecodeError::Form { codec: C::NAME, expected: "binary" }),
+        Content::Binary(bytes) => Ok(bytes),
+    }
 }
 
 /// Messages of a text codec, one a line.

@@ -7,7 +7,7 @@
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::Event;
 use crate::message::{Message, Utf8Bytes};
-use crate::packet::{Packet, Received};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::Value;
 use bytes::Bytes;
 use flate2::Compression;
@@ -144,8 +144,8 @@ impl<C: Codec> Codec for Gzip<C> {
         self.inner.decode_all(&self.received(message)?)
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
-        self.inner.decode_event(&self.received(message)?)
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
+        self.inner.decode_event(self.received(&message)?)
     }
 
     fn decode_events(&self, message: &Message) -> Result<Vec<Received>, DecodeError> {
@@ -156,7 +156,7 @@ impl<C: Codec> Codec for Gzip<C> {
         Some(&self.inner)
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.inner.deserialize(data, reader)
     }
 }

@@ -34,8 +34,8 @@ mod writer;
 use super::envelope::{self, Format};
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::{Event, EventId};
-use crate::message::Message;
-use crate::packet::{Packet, Received};
+use crate::message::{Content, Message};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::token::{Token, Tokens};
 use crate::value::{Value, build, skip};
 use bytes::Bytes;
@@ -106,12 +106,11 @@ impl MessagePack {
 
 impl Format for MessagePack {
     const NAME: &'static str = "msgpack";
-    const FORM: Form = Form::Binary;
 
     type Source<'de> = Lexer<'de>;
 
-    fn source<'de>(&self, data: &'de [u8]) -> Result<Lexer<'de>, DecodeError> {
-        Ok(Lexer::new(data, self.max_depth))
+    fn source<'de>(&self, content: Content<'de>) -> Result<Lexer<'de>, DecodeError> {
+        Ok(Lexer::new(envelope::binary::<Self>(content)?, self.max_depth))
     }
 
     fn event_id(token: &Token<'_>) -> Option<EventId> {
@@ -173,7 +172,7 @@ impl Codec for MessagePack {
         envelope::decode_all(self, message)
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
         envelope::decode_event(self, message)
     }
 
@@ -181,7 +180,7 @@ impl Codec for MessagePack {
         envelope::decode_events(self, message)
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         envelope::deserialize(self, data, reader)
     }
 }

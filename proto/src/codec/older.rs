@@ -11,7 +11,7 @@
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::Event;
 use crate::message::{Message, Utf8Bytes};
-use crate::packet::{Packet, Received};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::Value;
 use bytes::Bytes;
 use std::sync::Arc;
@@ -128,19 +128,19 @@ impl Codec for Older {
         Ok(vec![self.decode(message)?])
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
-        self.inner.decode_event(&Self::packet(message)?)
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
+        self.inner.decode_event(Self::packet(&message)?)
     }
 
     fn decode_events(&self, message: &Message) -> Result<Vec<Received>, DecodeError> {
-        Ok(vec![self.decode_event(message)?])
+        Ok(vec![self.decode_event(message.clone())?])
     }
 
     fn data_codec(&self) -> Option<&dyn Codec> {
         Some(&*self.inner)
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         self.inner.deserialize(data, reader)
     }
 }

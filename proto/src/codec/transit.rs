@@ -29,8 +29,8 @@ mod writer;
 use super::envelope::{self, DataForm, Format};
 use super::{Codec, DecodeError, EncodeError, Form, Reader};
 use crate::event::{Event, EventId};
-use crate::message::Message;
-use crate::packet::{Packet, Received};
+use crate::message::{Content, Message};
+use crate::packet::{Encoded, Packet, Received};
 use crate::value::token::{Token, Tokens};
 use crate::value::{Value, build, skip};
 use bytes::Bytes;
@@ -116,13 +116,12 @@ pub fn write(value: &Value, style: Style) -> Result<String, EncodeError> {
 
 impl Format for Transit {
     const NAME: &'static str = "transit";
-    const FORM: Form = Form::Text;
     const DATA: DataForm = DataForm::InItsEvent;
 
     type Source<'de> = Lexer<'de>;
 
-    fn source<'de>(&self, data: &'de [u8]) -> Result<Lexer<'de>, DecodeError> {
-        Ok(Lexer::new(envelope::utf8(data)?, self.max_depth))
+    fn source<'de>(&self, content: Content<'de>) -> Result<Lexer<'de>, DecodeError> {
+        Ok(Lexer::new(envelope::text::<Self>(content)?, self.max_depth))
     }
 
     fn event_id(token: &Token<'_>) -> Option<EventId> {
@@ -188,7 +187,7 @@ impl Codec for Transit {
         envelope::decode_all(self, message)
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
         envelope::decode_event(self, message)
     }
 
@@ -196,7 +195,7 @@ impl Codec for Transit {
         envelope::decode_events(self, message)
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         envelope::deserialize(self, data, reader)
     }
 }

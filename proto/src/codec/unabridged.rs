@@ -1,9 +1,9 @@
 //! Codecs without the short ways of their sources: whatever is read, tokens alone read the same of it, or refuse it alike.
 
 use super::envelope::{self, DataForm, Format};
-use super::{DecodeError, Edn, Form, Json};
+use super::{DecodeError, Edn, Json};
 use crate::event::EventId;
-use crate::message::Message;
+use crate::message::{Content, Message};
 use crate::value::shortcuts::Shortcuts;
 use crate::value::token::{Source, Token, Tokens};
 use crate::value::{Value, build, skip};
@@ -36,13 +36,12 @@ impl<'de, S: Source<'de>> Source<'de> for Unabridged<S> {
 
 impl<C: Format> Format for Unabridged<C> {
     const NAME: &'static str = C::NAME;
-    const FORM: Form = C::FORM;
     const DATA: DataForm = C::DATA;
 
     type Source<'de> = Unabridged<C::Source<'de>>;
 
-    fn source<'de>(&self, data: &'de [u8]) -> Result<Self::Source<'de>, DecodeError> {
-        self.0.source(data).map(Unabridged)
+    fn source<'de>(&self, content: Content<'de>) -> Result<Self::Source<'de>, DecodeError> {
+        self.0.source(content).map(Unabridged)
     }
 
     fn event_id(token: &Token<'_>) -> Option<EventId> {
@@ -119,7 +118,8 @@ fn agree<C: Format + Clone>(codec: &C, text: &str) {
 /// Of two mistakes in data that was not checked before, either may be told.
 fn typed<T: DeserializeOwned + Debug + PartialEq, C: Format + Clone>(codec: &C, text: &str, is_checked: bool) {
     let plain = Unabridged(codec.clone());
-    let (short, tokens) = (envelope::read::<_, T>(codec, text.as_bytes()), envelope::read(&plain, text.as_bytes()));
+    let (short, tokens) =
+        (envelope::read::<_, T>(codec, Content::Text(text)), envelope::read(&plain, Content::Text(text)));
     if is_checked || short.is_ok() || tokens.is_ok() {
         same(text, &short, &tokens);
     }
@@ -127,7 +127,7 @@ fn typed<T: DeserializeOwned + Debug + PartialEq, C: Format + Clone>(codec: &C, 
 
 /// A form that is read, the same passed over, and what follows, with where each ends.
 fn forms<C: Format>(codec: &C, text: &str) -> Result<(Value, usize, String), DecodeError> {
-    let mut tokens = Tokens::new(codec.source(text.as_bytes())?);
+    let mut tokens = Tokens::new(codec.source(Content::Text(text))?);
     let mut passed = tokens.clone();
     let value = build::value(&mut tokens)?;
     skip::skip(&mut passed)?;

@@ -78,7 +78,7 @@ pub(super) struct Run {
 /// a broadcast should need none for each of its sessions.
 #[derive(Debug, Default)]
 pub(super) struct Queue {
-    /// There is one if there is any.
+    /// Before all others, and for one that comes when there is none.
     first: Option<Item>,
     rest: VecDeque<Item>,
     bytes: usize,
@@ -86,7 +86,7 @@ pub(super) struct Queue {
 
 impl Queue {
     pub(super) fn is_empty(&self) -> bool {
-        self.first.is_none()
+        self.first.is_none() && self.rest.is_empty()
     }
 
     pub(super) fn len(&self) -> usize {
@@ -113,9 +113,10 @@ impl Queue {
 
     pub(super) fn push(&mut self, item: Item) {
         self.bytes += item.len();
-        match self.first {
-            None => self.first = Some(item),
-            Some(_) => self.rest.push_back(item),
+        if self.is_empty() {
+            self.first = Some(item);
+        } else {
+            self.rest.push_back(item);
         }
     }
 
@@ -132,7 +133,7 @@ impl Queue {
 
     /// Takes out what is there.
     pub(super) fn remove(&mut self, place: usize) {
-        match place.checked_sub(1) {
+        match place.checked_sub(usize::from(self.first.is_some())) {
             None => drop(self.pop()),
             Some(place) => self.bytes -= self.rest.remove(place).as_ref().map_or(0, Item::len),
         }
@@ -196,24 +197,19 @@ impl Queue {
         }
         let followers = self.iter().take(more).filter_map(Item::event);
         let frame = batch::frame(joiner, std::iter::once(first).chain(followers));
-        self.bytes -= self.iter().take(more).map(Item::len).sum::<usize>();
-        self.rest.drain(..more - 1);
-        self.first = self.rest.pop_front();
-        self.give_back_memory();
+        (0..more).for_each(|_| drop(self.pop()));
         frame
     }
 
     fn pop(&mut self) -> Option<Item> {
-        let item = self.first.take()?;
+        let item = match self.first.take() {
+            Some(item) => item,
+            None => self.rest.pop_front()?,
+        };
         self.bytes -= item.len();
-        self.first = self.rest.pop_front();
-        self.give_back_memory();
-        Some(item)
-    }
-
-    fn give_back_memory(&mut self) {
         if self.rest.is_empty() {
             self.rest = VecDeque::new();
         }
+        Some(item)
     }
 }

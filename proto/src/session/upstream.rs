@@ -1,7 +1,7 @@
 //! What of a client's outbox has come, been handled and been answered: docs/wire.md, "The outbox".
 
 use crate::framing::Frame;
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::VecDeque;
 
 /// Replies that no session could deliver are kept up to this many, and about this many bytes; then the oldest go.
 const MAX_REPLIES: usize = 1_000;
@@ -21,8 +21,8 @@ pub enum Arrival {
 #[derive(Debug, Default)]
 pub struct Upstream {
     taken: u64,
-    /// Taken, and not handled yet.
-    running: BTreeSet<u64>,
+    /// Taken, and not handled yet, in order: most often one or none.
+    running: VecDeque<u64>,
     /// What sessions that ended could not deliver, oldest first.
     replies: VecDeque<(u64, Frame)>,
     reply_bytes: usize,
@@ -35,13 +35,14 @@ impl Upstream {
             return Arrival::Again;
         }
         self.taken = number;
-        self.running.insert(number);
+        self.running.push_back(number);
         Arrival::New
     }
 
     /// An item was handled, and answered if it wanted an answer. Whether it was still to be.
     pub fn finish(&mut self, number: u64) -> bool {
-        self.running.remove(&number)
+        let place = self.running.binary_search(&number).ok();
+        place.and_then(|place| self.running.remove(place)).is_some()
     }
 
     /// The last item that was taken: the client need not bring it, or any before it, again.
@@ -53,7 +54,7 @@ impl Upstream {
     /// Everything up to this one was handled: the client may forget it.
     #[must_use]
     pub fn handled(&self) -> u64 {
-        self.running.first().map_or(self.taken, |first| first - 1)
+        self.running.front().map_or(self.taken, |first| first - 1)
     }
 
     /// Keeps a reply for the session that the client comes back with.

@@ -36,15 +36,21 @@ fn plain<'de, S: Source<'de>>(tokens: &mut Tokens<'de, S>) -> Option<Value> {
         });
     }
     if let Some(number) = tokens.number() {
-        return Some(match number {
-            Number::Integer(value) => Value::Integer(value),
-            Number::Float(value) => Value::Float(value),
-        });
+        return Some(number.into());
     }
     tokens.word().map(|word| match word {
         Word::Nil => Value::Nil,
         Word::Boolean(value) => Value::Boolean(value),
     })
+}
+
+impl From<Number> for Value {
+    fn from(number: Number) -> Self {
+        match number {
+            Number::Integer(value) => Self::Integer(value),
+            Number::Float(value) => Self::Float(value),
+        }
+    }
 }
 
 pub(super) fn rest<'de, S: Source<'de>>(token: Token<'de>, tokens: &mut Tokens<'de, S>) -> Result<Value, DecodeError> {

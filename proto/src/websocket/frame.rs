@@ -51,61 +51,56 @@ pub(super) struct HeaderReader {
 impl HeaderReader {
     /// The header at the front of `input`, once it is whole.
     pub(super) fn read(&mut self, input: &mut &mut [u8]) -> Result<Option<Header>, ProtocolError> {
-        loop {
-            let have = usize::from(self.count);
-            let need = self.needed()?;
-            if have == need {
-                let header = self.parse()?;
+        // Nearly always it lies there whole.
+        if self.count == 0
+            && let Some((header, length)) = Header::parse(input)?
+        {
+            super::take(input, length);
+            return Ok(Some(header));
+        }
+        while let Some(byte) = input.first().copied() {
+            super::take(input, 1);
+            self.bytes[usize::from(self.count)] = byte;
+            self.count += 1;
+            if let Some((header, _)) = Header::parse(&self.bytes[..usize::from(self.count)])? {
                 self.count = 0;
                 return Ok(Some(header));
             }
-            let step = super::take(input, (need - have).min(input.len()));
-            if step.is_empty() {
-                return Ok(None);
-            }
-            self.bytes[have..have + step.len()].copy_from_slice(step);
-            // At most 14.
-            self.count += step.len() as u8;
         }
+        Ok(None)
     }
+}
 
-    /// How long the header is, as far as the bytes so far tell.
-    fn needed(&self) -> Result<usize, ProtocolError> {
-        if self.count < 2 {
-            return Ok(2);
-        }
+impl Header {
+    /// The header at the front of `bytes` and how long it is, if it is there whole.
+    fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, ProtocolError> {
+        let [first, second, rest @ ..] = bytes else { return Ok(None) };
         // The first two bytes are judged at once, so that a wrong one is answered before more of it comes.
-        if self.bytes[0] & 0x70 != 0 {
+        if first & 0x70 != 0 {
             return Err(ProtocolError::Reserved);
         }
-        Opcode::of(self.bytes[0] & 0x0f)?;
-        let length = match self.bytes[1] & 0x7f {
-            126 => 2,
-            127 => 8,
-            _ => 0,
-        };
-        Ok(2 + length + if self.bytes[1] & 0x80 != 0 { 4 } else { 0 })
-    }
-
-    fn parse(&self) -> Result<Header, ProtocolError> {
-        let (length, rest) = match self.bytes[1] & 0x7f {
-            126 => (u64::from(u16::from_be_bytes([self.bytes[2], self.bytes[3]])), 4),
-            127 => {
-                let mut length = [0; 8];
-                length.copy_from_slice(&self.bytes[2..10]);
-                (u64::from_be_bytes(length), 10)
+        let opcode = Opcode::of(first & 0x0f)?;
+        let (length, rest) = match second & 0x7f {
+            126 => {
+                let Some((length, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                (u64::from(u16::from_be_bytes(*length)), rest)
             }
-            short => (u64::from(short), 2),
+            127 => {
+                let Some((length, rest)) = rest.split_first_chunk() else { return Ok(None) };
+                (u64::from_be_bytes(*length), rest)
+            }
+            short => (u64::from(short), rest),
+        };
+        let (mask, rest) = if second & 0x80 != 0 {
+            let Some((mask, rest)) = rest.split_first_chunk() else { return Ok(None) };
+            (Some(*mask), rest)
+        } else {
+            (None, rest)
         };
         if length >> 63 != 0 {
             return Err(ProtocolError::Length);
         }
-        let mask = (self.bytes[1] & 0x80 != 0).then(|| {
-            let mut mask = [0; 4];
-            mask.copy_from_slice(&self.bytes[rest..rest + 4]);
-            mask
-        });
-        Ok(Header { last: self.bytes[0] & 0x80 != 0, opcode: Opcode::of(self.bytes[0] & 0x0f)?, mask, length })
+        Ok(Some((Self { last: first & 0x80 != 0, opcode, mask, length }, bytes.len() - rest.len())))
     }
 }
 
@@ -120,8 +115,8 @@ pub(super) fn unmask(payload: &mut [u8], mask: Option<[u8; 4]>, offset: usize) {
         word.copy_from_slice(chunk);
         chunk.copy_from_slice(&(u64::from_ne_bytes(word) ^ wide).to_ne_bytes());
     }
-    for (byte, mask) in chunks.into_remainder().iter_mut().zip(mask.iter().cycle()) {
-        *byte ^= mask;
+    for (index, byte) in chunks.into_remainder().iter_mut().enumerate() {
+        *byte ^= mask[index % 4];
     }
 }
 
@@ -150,6 +145,15 @@ pub(crate) fn server_header_length(length: usize) -> usize {
         0..=125 => 2,
         126..=0xffff => 4,
         _ => 10,
+    }
+}
+
+/// How many bytes [`put_header`] wrote without a mask.
+pub(crate) fn read_server_header_length(wire: &[u8]) -> usize {
+    match wire.get(1) {
+        Some(127) => 10,
+        Some(126) => 4,
+        _ => 2,
     }
 }
 

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use std::panic::catch_unwind;
 use tsugi_proto::codec::{Codec, DecodeError, Edn, EncodeError, Form, Gzip, Json, MessagePack, Reader, Transit, suite};
-use tsugi_proto::{Event, Message, Packet, Received, Value};
+use tsugi_proto::{Encoded, Event, Message, Packet, Received, Value};
 
 #[test]
 fn edn_satisfies_the_suite() {
@@ -102,7 +102,7 @@ fn grown(packet: &Packet) -> Packet {
 
 fn received(packet: &Packet) -> Result<Received, DecodeError> {
     let plain = EDN.encode(&packet.payload, &packet.slot).map_err(|error| DecodeError::Data(error.to_string()))?;
-    EDN.decode_event(&plain)
+    EDN.decode_event(plain)
 }
 
 impl Codec for Toy {
@@ -147,15 +147,15 @@ impl Codec for Toy {
         Ok(EDN.decode_all(message)?.iter().map(grown).collect())
     }
 
-    fn decode_event(&self, message: &Message) -> Result<Received, DecodeError> {
-        received(&self.decode(message)?)
+    fn decode_event(&self, message: Message) -> Result<Received, DecodeError> {
+        received(&self.decode(&message)?)
     }
 
     fn decode_events(&self, message: &Message) -> Result<Vec<Received>, DecodeError> {
         self.decode_all(message)?.iter().map(received).collect()
     }
 
-    fn deserialize(&self, data: &[u8], reader: &mut Reader<'_>) -> Result<(), DecodeError> {
+    fn deserialize(&self, data: &Encoded, reader: &mut Reader<'_>) -> Result<(), DecodeError> {
         EDN.deserialize(data, reader)
     }
 }

@@ -56,7 +56,7 @@ impl Chsk {
         }
         self.turn_to(&mut asked, Older::is_v1(&message).then_some(Wire::SenteV1));
         let kit = self.kit(&asked);
-        let received = kit.codec.decode_event(&message).map_err(|error| self.undecodable(&error))?;
+        let received = kit.codec.decode_event(message).map_err(|error| self.undecodable(&error))?;
         if received.slot().is_nil() || *received.slot() == Value::Boolean(false) {
             self.take_sente(&asked, received, None).await?;
             return Ok(self.respond(&asked, &kit.accepted));

@@ -86,6 +86,9 @@ impl Peer {
 
     /// What came, as the client numbers it: its slot is the number, negative when it wants no reply.
     pub(super) fn item_in(self: &Arc<Self>, received: &Received) -> Numbered {
+        if !self.numbers.load(Ordering::Acquire) {
+            return Numbered::No;
+        }
         let Value::Integer(slot) = *received.slot() else { return Numbered::No };
         if slot == 0 {
             return Numbered::No;
@@ -114,6 +117,7 @@ impl Peer {
 
     fn set_outbox(self: &Arc<Self>, outbox: Mailbox) {
         self.work.lock().outbox = outbox;
+        self.numbers.store(true, Ordering::Release);
         // A session that ended just now had nothing to leave yet.
         if self.is_closed() {
             self.leave_outbox();

@@ -6,7 +6,7 @@ use crate::handle::{Commands, KickError, PushError, Server};
 use crate::handler::{Caller, Context};
 use crate::identity::{Client, ClientId, SessionId, UserId};
 use crate::outbox::Taken;
-use crate::reply::{Answerer, Failed, Gone, NoReply, Responder};
+use crate::reply::{Answerer, Asked, Failed, Gone, NoReply, Responder};
 use crate::topics::{SubscribeError, Topic};
 use crate::users::Users;
 use http::Extensions;
@@ -99,7 +99,7 @@ fn request(user: Option<&str>, id: &str) -> (Call, Answers) {
     let id = EventId::new(id).unwrap();
     let answer = Box::new(move |answer| sender.send(answer).map_err(|_| Gone));
     let responder = Responder::new(id.clone(), answer);
-    (call_of(user, id, Value::Integer(7), Asked::By(responder)), answers)
+    (call_of(user, id, Value::Integer(7), Asked::By(Box::new(responder))), answers)
 }
 
 async fn ask(router: &Router, user: Option<&str>, id: &str) -> Option<Result<Value, Failure>> {

@@ -11,7 +11,7 @@ use tsugi_proto::{Close, CloseCode, Frame, Instant, Message, Session, Value};
 impl ServerEnd {
     pub(super) fn greeted(&mut self, now: Instant, index: usize, message: &Message) {
         let path = self.sockets[index].0;
-        let received = self.codec.decode_event(message).ok();
+        let received = self.codec.decode_event(message.clone()).ok();
         match received.and_then(|received| self.hello(now, path.0, &received, Transport::WebSocket)) {
             Some((session, received, welcome)) => {
                 let Some(served) = self.sessions.get_mut(&session) else { return };
@@ -41,7 +41,7 @@ impl ServerEnd {
         if id.as_str() != "chsk/hello" {
             return None;
         }
-        let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).ok()?;
+        let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_ref()).ok()?;
         let named = data.get("session").and_then(Value::as_text).and_then(|text| text.parse().ok());
         let living = named.filter(|named| self.sessions.get(named).is_some_and(|it| !it.session.is_closing()));
         let received = data.get("received").map_or(0, natural);

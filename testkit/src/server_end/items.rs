@@ -11,7 +11,7 @@ impl ServerEnd {
     pub(super) fn received(&mut self, now: Instant, session: u64, received: Received) {
         let Received::Event { id, data, slot } = received else { return };
         let Some(number) = self.take(session, &slot) else { return };
-        let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_deref()).unwrap_or_default();
+        let data: Value = tsugi_proto::codec::deserialize(self.codec.as_ref(), data.as_ref()).unwrap_or_default();
         let reply = match id.as_str() {
             "chsk/ack" => {
                 let served = self.sessions.get_mut(&session).filter(|_| matches!(data, Value::Integer(_)));

@@ -233,7 +233,8 @@ pub(super) fn join(events: &[Bytes], style: Style) -> Result<String, DecodeError
         if index > 0 {
             out.push(',');
         }
-        let event = crate::codec::envelope::utf8(event)?;
+        let event = std::str::from_utf8(event)
+            .map_err(|error| DecodeError::Syntax { what: "not UTF-8", at: error.valid_up_to() })?;
         if style == Style::Verbose || events.len() == 1 {
             out.push_str(event);
         } else {
