@@ -47,6 +47,7 @@ struct Attached {
     profile: Arc<Profile>,
     /// Whether anything was heard since the last heartbeat or ping.
     heard: bool,
+    heard_at: Instant,
     /// Bytes written, for [`Capacity::Bytes`].
     written: usize,
 }
@@ -181,7 +182,7 @@ impl Session {
             self.timers.set(Timer::Heartbeat, now + heartbeat.every);
         }
         let transport = profile.transport;
-        self.attached = Some(Attached { id, profile, heard: false, written: 0 });
+        self.attached = Some(Attached { id, profile, heard: false, heard_at: now, written: 0 });
         self.greeting = greeting.map(Box::new);
         self.due = !self.is_drained() || self.is_closing();
         self.linger(now);
@@ -286,16 +287,16 @@ impl Session {
     // What came in.
 
     /// The peer was heard of: a ping, a pong, anything.
-    pub fn handle_heard(&mut self, carrier: CarrierId) {
-        if let Some(attached) = self.attached.as_mut().filter(|attached| attached.id == carrier) {
-            attached.heard = true;
+    pub fn handle_heard(&mut self, now: Instant, carrier: CarrierId) {
+        if self.carrier() == Some(carrier) {
+            self.heard(now);
         }
     }
 
     /// A message of the peer. One from a fenced carrier is dropped.
-    pub fn handle_message(&mut self, carrier: CarrierId, message: Message) {
+    pub fn handle_message(&mut self, now: Instant, carrier: CarrierId, message: Message) {
         if self.carrier() == Some(carrier) && !self.is_closed() {
-            self.handle_heard(carrier);
+            self.heard(now);
             if self.inbox.is_empty() {
                 self.inbox.reserve(USUAL_MESSAGES);
             }

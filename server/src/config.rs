@@ -165,8 +165,9 @@ impl Default for Limits {
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Times {
-    /// A WebSocket that was silent for half of this is pinged, as Sente does since 1.21. Default 25 s: below the idle
-    /// limits of common proxies (60 s), and a lost peer is known within 23 s.
+    /// A WebSocket that was silent for so long is pinged; that of a Sente client at the end of a window of half of this in which
+    /// nothing came, as Sente does since 1.21. Default 25 s: below the idle limits of proxies, the strictest of which are 30 s. A lost
+    /// peer is known after this and [`ping_timeout`](Self::ping_timeout), so after 35 s.
     pub keep_alive: Option<Duration>,
     /// How long a pinged client may stay silent before its WebSocket is closed (1000 for Sente, 3001 for Tsugi). Default 10 s.
     pub ping_timeout: Option<Duration>,

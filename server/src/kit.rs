@@ -195,17 +195,15 @@ fn pings(wire: Wire, word: &Message) -> Vec<Frame> {
 }
 
 fn websocket_profile(protocol: Protocol, times: &Times, pings: &[Frame]) -> Profile {
-    let close = if protocol == Protocol::Sente {
-        Close::because(CloseCode::NORMAL, "")
-    } else {
-        Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping")
-    };
-    let heartbeat = |every: Duration| Heartbeat {
-        every: every / 2,
-        rhythm: Rhythm::WhenIdle,
-        timeout: times.ping_timeout,
-        frames: pings.to_vec(),
-        close,
+    let heartbeat = |keep_alive: Duration| {
+        let (every, rhythm, close) = match protocol {
+            Protocol::Sente => (keep_alive / 2, Rhythm::WhenIdle, Close::because(CloseCode::NORMAL, "")),
+            Protocol::Tsugi | Protocol::SockJs => {
+                let close = Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping");
+                (keep_alive, Rhythm::AfterSilence, close)
+            }
+        };
+        Heartbeat { every, rhythm, timeout: times.ping_timeout, frames: pings.to_vec(), close }
     };
     Profile {
         transport: Transport::WebSocket,

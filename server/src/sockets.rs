@@ -86,7 +86,7 @@ impl Sockets {
         };
         let heartbeat = config.keep_alive.map(|every| Heartbeat {
             every,
-            rhythm: Rhythm::WhenIdle,
+            rhythm: Rhythm::AfterSilence,
             timeout: config.ping_timeout,
             frames: vec![Frame::ping(b"")],
             close: Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping"),

@@ -7,14 +7,33 @@ use super::timer::Timer;
 use crate::time::Instant;
 
 impl Session {
+    pub(super) fn heard(&mut self, now: Instant) {
+        let Some(attached) = &mut self.attached else { return };
+        attached.heard = true;
+        attached.heard_at = now;
+        if !self.timers.is_set(Timer::Pong) {
+            return;
+        }
+        if let Some(heartbeat) = &attached.profile.heartbeat
+            && heartbeat.rhythm == Rhythm::AfterSilence
+        {
+            self.timers.stop(Timer::Pong);
+            self.timers.set(Timer::Heartbeat, now + heartbeat.every);
+        }
+    }
+
     pub(super) fn heartbeat(&mut self, now: Instant) {
         let Some(attached) = &mut self.attached else { return };
         let Some(heartbeat) = &attached.profile.heartbeat else { return };
         match (heartbeat.rhythm, heartbeat.timeout) {
+            // The timer is not moved whenever something is heard: it sees to that itself.
+            (Rhythm::AfterSilence, _) if attached.heard_at + heartbeat.every > now => {
+                return self.timers.set(Timer::Heartbeat, attached.heard_at + heartbeat.every);
+            }
             (Rhythm::WhenIdle, _) if std::mem::take(&mut attached.heard) => {
                 return self.timers.set(Timer::Heartbeat, now + heartbeat.every);
             }
-            (Rhythm::WhenIdle, Some(timeout)) => self.timers.set(Timer::Pong, now + timeout),
+            (Rhythm::AfterSilence | Rhythm::WhenIdle, Some(timeout)) => self.timers.set(Timer::Pong, now + timeout),
             (_, None) => self.timers.set(Timer::Heartbeat, now + heartbeat.every),
             (Rhythm::Always, Some(timeout)) => {
                 self.timers.set(Timer::Heartbeat, now + heartbeat.every);
@@ -36,7 +55,8 @@ impl Session {
     pub(super) fn pong_due(&mut self, now: Instant) {
         let Some(attached) = &mut self.attached else { return };
         let Some(heartbeat) = &attached.profile.heartbeat else { return };
-        if std::mem::take(&mut attached.heard) {
+        // After a silence, what is heard stops this timer.
+        if heartbeat.rhythm != Rhythm::AfterSilence && std::mem::take(&mut attached.heard) {
             if heartbeat.rhythm == Rhythm::WhenIdle {
                 self.timers.set(Timer::Heartbeat, now + heartbeat.every);
             }

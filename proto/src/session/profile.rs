@@ -37,8 +37,10 @@ pub enum Capacity {
 /// When a heartbeat is sent.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Rhythm {
-    /// When nothing was heard for a whole window.
+    /// So long after the peer was heard last.
     #[default]
+    AfterSilence,
+    /// At the end of a window in which nothing was heard. The time for an answer is a window too.
     WhenIdle,
     /// At the end of every window: for peers that wait for heartbeats themselves.
     Always,
@@ -57,7 +59,7 @@ pub enum AfterLoss {
 /// How a carrier is kept alive.
 #[derive(Clone, Debug)]
 pub struct Heartbeat {
-    /// The window, counted from the carrier's beginning or the last heartbeat.
+    /// The silence or the window; the first begins with the carrier.
     pub every: Duration,
     /// Whether it is sent although the peer was heard.
     pub rhythm: Rhythm,

@@ -37,6 +37,7 @@ enum Op {
     Heard(Which),
     Message(Which),
     Receive,
+    ReceiveAll,
     /// The carrier writes at most so many frames.
     Write(Which, usize),
     Pass(u64),
@@ -68,7 +69,7 @@ fn which() -> impl Strategy<Value = Which> {
 }
 
 fn kind() -> impl Strategy<Value = Kind> {
-    let rhythm = prop_oneof![Just(Rhythm::WhenIdle), Just(Rhythm::Always)];
+    let rhythm = prop_oneof![Just(Rhythm::AfterSilence), Just(Rhythm::WhenIdle), Just(Rhythm::Always)];
     prop_oneof![
         Just(Kind::WebSocket),
         rhythm.prop_map(Kind::Untimed),
@@ -89,6 +90,7 @@ fn op() -> impl Strategy<Value = Op> {
         4 => which().prop_map(Op::Heard),
         6 => which().prop_map(Op::Message),
         6 => Just(Op::Receive),
+        3 => Just(Op::ReceiveAll),
         30 => (which(), 1_usize..5).prop_map(|(which, frames)| Op::Write(which, frames)),
         16 => prop_oneof![Just(1), Just(40), Just(600), Just(3_000), 20_000_u64..70_000].prop_map(Op::Pass),
         2 => (which(), after).prop_map(|(which, after)| Op::PeerCloses(which, after)),
@@ -175,9 +177,13 @@ impl Model {
                     self.replies.remove(&number);
                 }
             }
-            Op::Heard(which) => self.with_carrier(*which, Session::handle_heard),
+            Op::Heard(which) => {
+                let now = self.now();
+                self.with_carrier(*which, |session, carrier| session.handle_heard(now, carrier));
+            }
             Op::Message(which) => self.message(*which),
             Op::Receive => self.receive(),
+            Op::ReceiveAll => self.receive_all(),
             Op::Write(which, frames) => self.write(*which, *frames),
             Op::Pass(millis) => self.pass(*millis),
             Op::PeerCloses(which, then) => {
@@ -242,7 +248,7 @@ impl Model {
         let counts = self.session.carrier() == Some(carrier) && !self.session.is_closed();
         let number = self.said;
         self.said += 1;
-        self.session.handle_message(carrier, Message::text(number.to_string()));
+        self.session.handle_message(self.now(), carrier, Message::text(number.to_string()));
         if counts {
             self.inbox.push_back(number);
         }
@@ -257,6 +263,15 @@ impl Model {
         }
         let message = self.session.receive().map(|message| number_in(&message));
         assert_eq!(message, self.inbox.pop_front(), "messages come to the application once and in order");
+    }
+
+    fn receive_all(&mut self) {
+        if self.session.is_closing() {
+            return self.receive();
+        }
+        let messages: Vec<_> = self.session.receive_all().iter().map(number_in).collect();
+        assert_eq!(messages, Vec::from_iter(self.inbox.drain(..)), "all messages come together, in order");
+        assert_eq!(self.session.inbox_is_full(), messages.len() >= 2, "they are in the inbox until the next time");
     }
 
     fn write(&mut self, which: Which, frames: usize) {

@@ -198,7 +198,7 @@ fn a_silent_peer_is_pinged_and_then_loses_its_carrier_but_not_its_session() {
     let carrier = session.attach(at(0), websocket(), None);
     session.handle_timeout(at(500));
     assert_eq!(drain(&mut session, at(500), carrier), ["ping"]);
-    session.handle_heard(carrier);
+    session.handle_heard(at(501), carrier);
     session.handle_timeout(at(1_000));
     assert!(drain(&mut session, at(1_000), carrier).is_empty());
     session.handle_timeout(at(1_500));
@@ -211,6 +211,38 @@ fn a_silent_peer_is_pinged_and_then_loses_its_carrier_but_not_its_session() {
     assert_eq!(drain(&mut session, at(2_002), again), ["kept"]);
 }
 
+/// The profile of a WebSocket that is pinged after so many milliseconds of silence, and closed after as many more.
+fn after_silence(millis: u64) -> Arc<Profile> {
+    let mut profile = Profile::clone(&websocket());
+    profile.heartbeat = profile.heartbeat.map(|heartbeat| Heartbeat {
+        every: Duration::from_millis(millis),
+        rhythm: Rhythm::AfterSilence,
+        timeout: Some(Duration::from_millis(millis)),
+        ..heartbeat
+    });
+    Arc::new(profile)
+}
+
+#[test]
+fn a_peer_is_pinged_so_long_after_it_was_heard_last_and_no_sooner() {
+    let mut session = session();
+    let carrier = session.attach(at(0), after_silence(500), None);
+    session.handle_message(at(400), carrier, Message::text("still here"));
+    for (now, said) in [(500, vec![]), (899, vec![]), (900, vec!["ping"])] {
+        session.handle_timeout(at(now));
+        assert_eq!(drain(&mut session, at(now), carrier), said, "at {now}");
+    }
+    // The answer begins the next silence: nothing is left to wake up for before that ends.
+    session.handle_heard(at(950), carrier);
+    assert_eq!(session.poll_timeout(), Some(at(1_450)));
+    session.handle_timeout(at(1_450));
+    assert_eq!(drain(&mut session, at(1_450), carrier), ["ping"]);
+    session.handle_timeout(at(1_949));
+    assert!(drain(&mut session, at(1_949), carrier).is_empty());
+    session.handle_timeout(at(1_950));
+    assert_eq!(drain(&mut session, at(1_950), carrier), ["close 1000"]);
+}
+
 #[test]
 fn a_silent_peer_is_pinged_even_while_something_waits_for_it() {
     let mut session = session();
@@ -219,7 +251,7 @@ fn a_silent_peer_is_pinged_even_while_something_waits_for_it() {
     // The window of the event closes when the ping falls due.
     session.handle_timeout(at(500));
     assert_eq!(drain(&mut session, at(500), carrier), ["a", "ping"]);
-    session.handle_heard(carrier);
+    session.handle_heard(at(501), carrier);
     session.handle_timeout(at(1_000));
     assert_eq!(session.carrier(), Some(carrier));
 }
@@ -230,7 +262,7 @@ fn pings_do_not_heap_up_for_a_carrier_that_takes_nothing() {
     let carrier = session.attach(at(0), websocket(), None);
     for period in 1..=4 {
         session.handle_timeout(at(500 * period));
-        session.handle_heard(carrier);
+        session.handle_heard(at(500 * period), carrier);
     }
     assert_eq!(drain(&mut session, at(2_000), carrier), ["ping"]);
 }
@@ -240,7 +272,7 @@ fn a_new_carrier_fences_the_old_one_even_if_it_still_looks_open() {
     let mut session = session();
     let old = session.attach(at(0), websocket(), None);
     let new = session.attach(at(1), websocket(), None);
-    session.handle_message(old, Message::text("late"));
+    session.handle_message(at(1), old, Message::text("late"));
     session.handle_close(at(1), old, None, tsugi_proto::session::AfterClose::End);
     session.detach(at(1), old);
     assert_eq!(session.receive(), None);
@@ -328,9 +360,9 @@ fn a_full_queue_closes_by_name() {
 fn a_full_inbox_says_so() {
     let mut session = session();
     let carrier = session.attach(at(0), websocket(), None);
-    session.handle_message(carrier, Message::text("1"));
+    session.handle_message(at(1), carrier, Message::text("1"));
     assert!(!session.inbox_is_full());
-    session.handle_message(carrier, Message::text("2"));
+    session.handle_message(at(1), carrier, Message::text("2"));
     assert!(session.inbox_is_full());
     assert_eq!(session.receive(), Some(Message::text("1")));
     assert!(!session.inbox_is_full());

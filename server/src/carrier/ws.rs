@@ -296,10 +296,10 @@ impl WebSocket {
         let (Stage::Open(hold), Framing::Plain) = (&self.stage, self.settings.framing) else {
             return self.decoder.decode(input);
         };
-        carry(&hold.owner, |session, _| {
+        carry(&hold.owner, |session, now| {
             loop {
                 match self.decoder.decode(input) {
-                    Ok(Some(Incoming::Message(message))) => session.handle_message(hold.carrier, message),
+                    Ok(Some(Incoming::Message(message))) => session.handle_message(now, hold.carrier, message),
                     other => return other,
                 }
                 *messages = true;
@@ -345,9 +345,9 @@ impl WebSocket {
         match sockjs::read_frame(frame) {
             Ok(messages) => {
                 let any = !messages.is_empty();
-                carry(&hold.owner, |session, _| {
-                    session.handle_heard(hold.carrier);
-                    messages.into_iter().for_each(|message| session.handle_message(hold.carrier, message));
+                carry(&hold.owner, |session, now| {
+                    session.handle_heard(now, hold.carrier);
+                    messages.into_iter().for_each(|message| session.handle_message(now, hold.carrier, message));
                 });
                 any
             }
@@ -361,7 +361,7 @@ impl WebSocket {
 
     fn heard(&self) {
         if let Stage::Open(hold) = &self.stage {
-            carry(&hold.owner, |session, _| session.handle_heard(hold.carrier));
+            carry(&hold.owner, |session, now| session.handle_heard(now, hold.carrier));
         }
     }
 
