@@ -287,13 +287,73 @@ pub struct ConnectRequest {
     uri: Uri,
     headers: HeaderMap,
     extensions: Extensions,
-    params: Vec<(String, String)>,
+    params: Params,
     client: Option<ClientId>,
 }
 
+/// Parameters by name, decoded, all in one text.
+#[derive(Clone, Default)]
+pub(crate) struct Params {
+    text: String,
+    /// Where each name ends, and its value after that.
+    ends: Vec<(usize, usize)>,
+}
+
+/// The most parameters that are read; more are ignored.
+const MAX_PARAMS: usize = 64;
+
+impl Params {
+    /// Those of a query followed by those of a form. Bytes that are not UTF-8 are replaced.
+    pub(crate) fn parse(query: &[u8], form: &[u8]) -> Self {
+        let mut params =
+            Self { text: String::with_capacity(query.len() + form.len()), ends: Vec::with_capacity(USUAL_PARAMS) };
+        for part in [query, form] {
+            match plain(part) {
+                Some(text) => params.extend(text.split('&').filter(|pair| !pair.is_empty()).map(name_and_value)),
+                None => params.extend(form_urlencoded::parse(part)),
+            }
+        }
+        params
+    }
+
+    fn extend<T: AsRef<str>>(&mut self, pairs: impl Iterator<Item = (T, T)>) {
+        for (name, value) in pairs.take(MAX_PARAMS - self.ends.len()) {
+            self.text.push_str(name.as_ref());
+            let end = self.text.len();
+            self.text.push_str(value.as_ref());
+            self.ends.push((end, self.text.len()));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(name_end, end)| {
+            let name = &self.text[std::mem::replace(&mut start, end)..name_end];
+            (name, &self.text[name_end..end])
+        })
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+/// The text of parameters in which nothing is encoded: those of most clients, which a decoder would look at byte by byte.
+fn plain(part: &[u8]) -> Option<&str> {
+    let is_plain = !part.iter().fold(false, |found, byte| found | matches!(byte, b'%' | b'+') | !byte.is_ascii());
+    if is_plain { std::str::from_utf8(part).ok() } else { None }
+}
+
+fn name_and_value(pair: &str) -> (&str, &str) {
+    pair.split_once('=').unwrap_or((pair, ""))
+}
+
+/// What Tsugi's and Sente's clients send at most.
+const USUAL_PARAMS: usize = 6;
+
 impl ConnectRequest {
     /// From a request's head; `params` are those of the query followed by those of a form, already decoded.
-    pub(crate) fn new(head: http::request::Parts, params: Vec<(String, String)>, client: Option<ClientId>) -> Self {
+    pub(crate) fn new(head: http::request::Parts, params: Params, client: Option<ClientId>) -> Self {
         let http::request::Parts { method, uri, headers, extensions, .. } = head;
         Self { method, uri, headers, extensions, params, client }
     }
@@ -331,12 +391,12 @@ impl ConnectRequest {
     /// The first parameter of this name, from the query or else from the form.
     #[must_use]
     pub fn param(&self, name: &str) -> Option<&str> {
-        self.params().find(|(key, _)| *key == name).map(|(_, value)| value)
+        self.params.find(name)
     }
 
     /// Every parameter, those of the query first, in the order they came.
     pub fn params(&self) -> impl Iterator<Item = (&str, &str)> {
-        self.params.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+        self.params.iter()
     }
 
     /// What the client calls itself; always there on the event endpoints.
@@ -376,10 +436,22 @@ mod tests {
         assert!(!format!("{session:?}").contains(&session.to_text()[16..]));
 
         let head = http::Request::builder().uri("/chsk?csrf-token=hunter2").body(()).unwrap().into_parts().0;
-        let params = vec![("csrf-token".to_owned(), "hunter2".to_owned())];
-        let request = ConnectRequest::new(head, params, None);
+        let request = ConnectRequest::new(head, Params::parse(b"csrf-token=hunter2", b""), None);
         assert!(!format!("{request:?}").contains("hunter2"));
         assert_eq!(request.param("csrf-token"), Some("hunter2"));
+    }
+
+    #[test]
+    fn parameters_of_a_query_go_before_those_of_a_form_and_are_decoded() {
+        let params = Params::parse(b"a=1&b=%C3%A9+x&=&c&a=2", b"a=3&d=%ff");
+        let all: Vec<_> = params.iter().collect();
+        let expected = [("a", "1"), ("b", "\u{e9} x"), ("", ""), ("c", ""), ("a", "2"), ("a", "3"), ("d", "\u{fffd}")];
+        assert_eq!(all, expected);
+        assert_eq!(params.find("a"), Some("1"));
+        assert_eq!(params.find("e"), None);
+        let plain = Params::parse(b"&a=1&&b==c=&d&", b"");
+        assert_eq!(Vec::from_iter(plain.iter()), [("a", "1"), ("b", "=c="), ("d", "")]);
+        assert_eq!(Params::parse("x=1&".repeat(100).as_bytes(), b"y=2").iter().count(), MAX_PARAMS);
     }
 
     #[test]
@@ -398,7 +470,7 @@ mod tests {
     fn a_hook_reads_what_middleware_left() {
         let mut head = http::Request::builder().header("x-a", "1").body(()).unwrap().into_parts().0;
         head.extensions.insert(42_u8);
-        let request = ConnectRequest::new(head, vec![], None);
+        let request = ConnectRequest::new(head, Params::default(), None);
         assert_eq!(request.extension::<u8>(), Some(&42));
         assert_eq!(request.header("X-A"), Some("1"));
         assert_eq!(request.param("absent"), None);

@@ -6,7 +6,7 @@ pub(crate) mod sockjs;
 
 use crate::carrier::ws::{Opening, Settings, WebSocket};
 use crate::error::Refusal;
-use crate::identity::{ClientId, ConnectRequest};
+use crate::identity::{ClientId, ConnectRequest, Params};
 use body::{Body, BodyError, BoxError};
 use bytes::Bytes;
 use guard::{Admitted, Guard, Kind, Place};
@@ -16,6 +16,7 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode};
 use hyper::upgrade::OnUpgrade;
+use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -65,17 +66,38 @@ pub(crate) enum Surface {
     SockJs,
 }
 
-/// Answers one request. Nothing here fails: what cannot be served is a status with a text.
-pub(crate) async fn serve<B>(endpoint: Arc<dyn Endpoint>, request: Request<B>) -> Response<Body>
+/// What answers a request. It never fails: what cannot be served is a status with a text.
+pub(crate) type Served = Pin<Box<dyn Future<Output = Result<Response<Body>, Infallible>> + Send>>;
+
+/// Answers one request.
+///
+/// What can be done before anything is waited for is done here, and a request's head is put where it stays: a future holds whatever it
+/// was given for as long as it lives, and a poll lives long.
+pub(crate) fn serve<B>(endpoint: Arc<dyn Endpoint>, request: Request<B>) -> Served
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    match answer(endpoint, request).await {
-        Ok(response) => response,
-        Err(refusal) => refuse(refusal),
+    let (head, body) = request.into_parts();
+    let surface = endpoint.rules().surface;
+    match Door::of(&head, surface) {
+        Err(refusal) => served(std::future::ready(Err(refusal))),
+        Ok(Door::WebSocket(handshake)) => served(websocket(endpoint, Box::new(head), handshake)),
+        Ok(Door::Poll) => served(poll(endpoint, connect_request(surface, head, &[]))),
+        Ok(Door::Post) => {
+            let head = if is_form(&head.headers) {
+                Head::Form(Box::new(head))
+            } else {
+                Head::Read(connect_request(surface, head, &[]))
+            };
+            served(post(endpoint, head, body))
+        }
     }
+}
+
+fn served(answer: impl Future<Output = Result<Response<Body>, Refusal>> + Send + 'static) -> Served {
+    Box::pin(async move { Ok(answer.await.unwrap_or_else(refuse)) })
 }
 
 /// A refusal as the answer that it is.
@@ -90,31 +112,37 @@ pub(crate) fn refuse(refusal: Refusal) -> Response<Body> {
     response
 }
 
-async fn answer<B>(endpoint: Arc<dyn Endpoint>, request: Request<B>) -> Result<Response<Body>, Refusal>
+async fn poll(
+    endpoint: Arc<dyn Endpoint>,
+    request: Result<Arc<ConnectRequest>, Refusal>,
+) -> Result<Response<Body>, Refusal> {
+    let admitted = endpoint.guard().admit(request?, Kind::Poll).await?;
+    endpoint.poll(admitted).await
+}
+
+/// The head of a POST, whose parameters may be in its body too.
+enum Head {
+    Read(Result<Arc<ConnectRequest>, Refusal>),
+    Form(Box<http::request::Parts>),
+}
+
+async fn post<B>(endpoint: Arc<dyn Endpoint>, head: Head, body: B) -> Result<Response<Body>, Refusal>
 where
     B: http_body::Body + Send + 'static,
     B::Data: Send,
     B::Error: Into<BoxError>,
 {
-    let (head, body) = request.into_parts();
     let rules = endpoint.rules();
-    match Door::of(&head, rules.surface)? {
-        Door::WebSocket(handshake) => websocket(endpoint, head, handshake).await,
-        Door::Poll => {
-            let admitted = admit(endpoint.guard(), rules.surface, head, &[], Kind::Poll).await?;
-            endpoint.poll(admitted).await
-        }
-        Door::Post => {
-            let form = is_form(&head.headers);
-            let body = body::read(body, rules.max_body).await.map_err(|error| match error {
-                BodyError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"),
-                BodyError::Broken => Refusal::new(StatusCode::BAD_REQUEST, "Body cut short"),
-            })?;
-            let form: &[u8] = if form { &body } else { &[] };
-            let admitted = admit(endpoint.guard(), rules.surface, head, form, Kind::Post).await?;
-            endpoint.post(admitted, body).await
-        }
-    }
+    let body = body::read(body, rules.max_body).await.map_err(|error| match error {
+        BodyError::TooLarge => Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "Message too large"),
+        BodyError::Broken => Refusal::new(StatusCode::BAD_REQUEST, "Body cut short"),
+    })?;
+    let request = match head {
+        Head::Read(request) => request,
+        Head::Form(head) => connect_request(rules.surface, *head, &body),
+    };
+    let admitted = endpoint.guard().admit(request?, Kind::Post).await?;
+    endpoint.post(admitted, body).await
 }
 
 /// Which way a request wants in.
@@ -200,57 +228,45 @@ fn check_version(headers: &HeaderMap) -> Result<(), Refusal> {
 
 fn is_form(headers: &HeaderMap) -> bool {
     let value = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    value.is_some_and(|value| value.trim_start().to_ascii_lowercase().starts_with("application/x-www-form-urlencoded"))
+    const FORM: &str = "application/x-www-form-urlencoded";
+    value.and_then(|value| value.trim_start().get(..FORM.len())).is_some_and(|kind| kind.eq_ignore_ascii_case(FORM))
 }
 
-/// The most parameters that are read; more are ignored.
-const MAX_PARAMS: usize = 64;
-
-/// The parameters of a query followed by those of a form. Bytes that are not UTF-8 are replaced.
-pub(crate) fn parse_params(query: &[u8], form: &[u8]) -> Vec<(String, String)> {
-    let both = form_urlencoded::parse(query).chain(form_urlencoded::parse(form));
-    both.take(MAX_PARAMS).map(|(name, value)| (name.into_owned(), value.into_owned())).collect()
-}
-
-/// Makes the request that hooks see, and asks the guard.
-pub(crate) async fn admit(
-    guard: &Guard,
+/// Makes the request that hooks see.
+///
+/// # Errors
+/// When its client should name itself and does not.
+pub(crate) fn connect_request(
     surface: Surface,
     head: http::request::Parts,
     form: &[u8],
-    kind: Kind,
-) -> Result<Admitted, Refusal> {
-    let params = parse_params(head.uri.query().unwrap_or_default().as_bytes(), form);
+) -> Result<Arc<ConnectRequest>, Refusal> {
+    let params = Params::parse(head.uri.query().unwrap_or_default().as_bytes(), form);
+    let named = params.find("client-id");
     let client = match surface {
         Surface::Sockets => None,
-        Surface::SockJs => named_client(&params).map(ClientId::new),
-        Surface::Events => Some(ClientId::new(named_client(&params).unwrap_or_default())),
+        Surface::SockJs => named.map(ClientId::new),
+        Surface::Events => Some(ClientId::new(named.unwrap_or_default())),
     };
     let client = client.transpose().map_err(|error| {
         tracing::info!(target: "tsugi", %error, "request without a good client id refused");
         Refusal::new(StatusCode::BAD_REQUEST, format!("Bad parameter client-id: {error}{}", hint(&params)))
     })?;
-    let request = Arc::new(ConnectRequest::new(head, params, client));
-    guard.admit(request, kind).await
+    Ok(Arc::new(ConnectRequest::new(head, params, client)))
 }
 
 /// What a client can do that names none. Sente's have named themselves since 1.3; what came before is not spoken here.
-fn hint(params: &[(String, String)]) -> &'static str {
-    let names = ["client-id", "tsugi"];
-    if params.iter().any(|(name, _)| names.contains(&name.as_str())) {
+fn hint(params: &Params) -> &'static str {
+    if params.iter().any(|(name, _)| matches!(name, "client-id" | "tsugi")) {
         return "";
     }
     ". Clients of Sente before 1.3 send none and are not served: update to Sente 1.20 or later"
 }
 
-fn named_client(params: &[(String, String)]) -> Option<&str> {
-    params.iter().find(|(name, _)| name == "client-id").map(|(_, value)| value.as_str())
-}
-
 /// Opens a WebSocket of this endpoint.
 pub(crate) async fn websocket(
     endpoint: Arc<dyn Endpoint>,
-    mut head: http::request::Parts,
+    mut head: Box<http::request::Parts>,
     handshake: Handshake,
 ) -> Result<Response<Body>, Refusal> {
     let place = endpoint.guard().place()?;
@@ -263,7 +279,7 @@ pub(crate) async fn websocket(
     let protocol = endpoint.choose_protocol(&head.headers);
     let rules = endpoint.rules();
     let kind = if rules.surface == Surface::SockJs { Kind::SockJs } else { Kind::WebSocket };
-    let admitted = admit(endpoint.guard(), rules.surface, head, &[], kind).await?;
+    let admitted = endpoint.guard().admit(connect_request(rules.surface, *head, &[])?, kind).await?;
     let opening = Arc::clone(&endpoint).websocket(admitted)?;
     // The one task of this connection. It ends with the connection, the session, or a missed handshake.
     endpoint.tasks().spawn(carry_websocket(upgrade, opening, rules, place));
@@ -312,9 +328,7 @@ macro_rules! tower_service {
         {
             type Response = http::Response<$crate::service::body::Body>;
             type Error = std::convert::Infallible;
-            type Future = std::pin::Pin<
-                Box<dyn std::future::Future<Output = Result<Self::Response, std::convert::Infallible>> + Send>,
-            >;
+            type Future = $crate::service::Served;
 
             fn poll_ready(
                 &mut self,
@@ -324,8 +338,7 @@ macro_rules! tower_service {
             }
 
             fn call(&mut self, request: http::Request<B>) -> Self::Future {
-                let endpoint = $endpoint(self);
-                Box::pin(async move { Ok($crate::service::serve(endpoint, request).await) })
+                $crate::service::serve($endpoint(self), request)
             }
         }
     };

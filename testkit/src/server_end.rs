@@ -128,8 +128,8 @@ impl ServerEnd {
             joiner,
         };
         let websocket = Heartbeat {
-            every: Duration::from_millis(12_500),
-            rhythm: Rhythm::WhenIdle,
+            every: Duration::from_secs(25),
+            rhythm: Rhythm::AfterSilence,
             timeout: Some(Duration::from_secs(10)),
             frames: vec![ping.unwrap_or(nothing.clone())],
             close: Close::because(CloseCode::PING_TIMEOUT, "no answer to a ping"),
@@ -416,7 +416,7 @@ impl ServerEnd {
             Socket::Greeting(_) => self.greeted(now, index, message),
             Socket::Carries(session, carrier) => {
                 let Some(served) = self.sessions.get_mut(&session) else { return };
-                served.session.handle_message(carrier, message.clone());
+                served.session.handle_message(now, carrier, message.clone());
                 while let Some(message) = self.sessions.get_mut(&session).and_then(|it| it.session.receive()) {
                     if let Ok(received) = self.codec.decode_event(message.clone()) {
                         self.received(now, session, received);

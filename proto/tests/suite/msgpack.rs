@@ -125,7 +125,7 @@ fn zeros_after_a_message_are_padding() {
     let padded = Message::binary(padded);
     assert_eq!(codec.decode(&padded).as_ref(), Ok(&plain));
     assert_eq!(codec.decode_all(&padded), Ok(vec![plain]));
-    assert!(codec.decode_event(padded.clone()).is_ok());
+    assert!(codec.decode_event(padded).is_ok());
 }
 
 #[test]

@@ -99,7 +99,7 @@ fn broken_input_is_an_error_at_every_byte() {
         }
     }
     let binary = Message::binary(vec![0x92, 0x90, 0xc0]);
-    assert!(matches!(v1().decode_event(binary.clone()), Err(DecodeError::Form { .. })));
+    assert!(matches!(v1().decode_event(binary), Err(DecodeError::Form { .. })));
 }
 
 #[test]

@@ -39,7 +39,7 @@ proptest! {
         let data = Value::Vector(vec![Value::keyword("some/event"), value, Value::keyword("some/event")]);
         let event = Value::Vector(vec![Value::keyword("some/event"), data.clone()]);
         let message = codec.encode(&event, &Value::keyword("some/event")).unwrap();
-        let Ok(tsugi_proto::Received::Event { data: Some(encoded), slot, .. }) = codec.decode_event(message.clone()) else {
+        let Ok(tsugi_proto::Received::Event { data: Some(encoded), slot, .. }) = codec.decode_event(message) else {
             panic!("no event");
         };
         prop_assert_eq!(slot, Value::keyword("some/event"));

@@ -10,7 +10,7 @@ mod sockets;
 
 use super::body::{self, Body, BodyError, BoxError};
 use super::guard::{Admitted, Guard, Kind};
-use super::{Handshake, Surface, admit, websocket};
+use super::{Handshake, Surface, connect_request, websocket};
 use crate::config::{Origins, SockJsConfig, SockJsHeartbeat, SockJsTransport};
 use crate::error::{ConfigError, Refusal};
 use crate::session::{Owner, Place, room, with};
@@ -248,14 +248,14 @@ impl Inner {
             Framing::Plain => SockJsTransport::RawWebSocket,
             Framing::SockJs => SockJsTransport::WebSocket,
         });
-        websocket(Arc::new(sockets::Bridge { inner: self, framing }), head, handshake).await
+        websocket(Arc::new(sockets::Bridge { inner: self, framing }), Box::new(head), handshake).await
     }
 
     async fn admit(&self, mut head: Parts, transport: Option<SockJsTransport>) -> Result<Admitted, Refusal> {
         if let Some(transport) = transport {
             head.extensions.insert(transport);
         }
-        admit(self.opener.guard(), Surface::SockJs, head, &[], Kind::SockJs).await
+        self.opener.guard().admit(connect_request(Surface::SockJs, head, &[])?, Kind::SockJs).await
     }
 
     // Sending: messages of the client in a body.

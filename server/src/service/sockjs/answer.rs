@@ -3,7 +3,7 @@
 use super::route::{Route, Way};
 use crate::config::{Origins, SessionCookie, SockJsConfig, SockJsProfile};
 use crate::error::Refusal;
-use crate::identity::ConnectRequest;
+use crate::identity::{ConnectRequest, Params};
 use crate::service::body::Body;
 use crate::service::refuse;
 use bytes::Bytes;
@@ -190,7 +190,7 @@ pub(super) fn cookie(option: &SessionCookie, head: &Parts) -> Option<HeaderValue
         SessionCookie::On => echoed(),
         SessionCookie::With(attributes) => format!("{}; {attributes}", echoed()),
         SessionCookie::Custom(make) => {
-            let params = crate::service::parse_params(head.uri.query().unwrap_or_default().as_bytes(), &[]);
+            let params = Params::parse(head.uri.query().unwrap_or_default().as_bytes(), &[]);
             make(&ConnectRequest::new(head.clone(), params, None))?
         }
     };
