@@ -153,7 +153,10 @@ pub fn read(body: &[u8]) -> Result<Vec<Message>, ReadError> {
     if body.is_empty() {
         return Err(ReadError::Empty);
     }
-    let text = simdutf8::basic::from_utf8(body).map_err(|_| ReadError::Broken)?;
+    read_array(simdutf8::basic::from_utf8(body).map_err(|_| ReadError::Broken)?)
+}
+
+fn read_array(text: &str) -> Result<Vec<Message>, ReadError> {
     match serde_json::from_str::<Texts>(text) {
         Ok(Texts(messages)) if messages.len() > MAX_MESSAGES => Err(ReadError::TooMany),
         Ok(Texts(messages)) => Ok(messages),
@@ -170,10 +173,12 @@ pub fn read_frame(frame: &Message) -> Result<Vec<Message>, ReadError> {
     if text.as_str().is_empty() {
         return Ok(Vec::new());
     }
-    match serde_json::from_str::<Text>(text.as_str()) {
-        Ok(Text(message)) => Ok(vec![message]),
-        Err(_) => read(text.as_bytes()),
+    // An array is most likely, and to find out by trying costs more than reading it.
+    let is_array = text.as_str().trim_start().starts_with('[');
+    if !is_array && let Ok(Text(message)) = serde_json::from_str::<Text>(text.as_str()) {
+        return Ok(vec![message]);
     }
+    read_array(text.as_str())
 }
 
 /// Whether what is no array of strings is JSON at all.
