@@ -281,14 +281,16 @@ pub(crate) async fn websocket(
     let kind = if rules.surface == Surface::SockJs { Kind::SockJs } else { Kind::WebSocket };
     let admitted = endpoint.guard().admit(connect_request(rules.surface, *head, &[])?, kind).await?;
     let opening = Arc::clone(&endpoint).websocket(admitted)?;
-    // The one task of this connection. It ends with the connection, the session, or a missed handshake.
-    endpoint.tasks().spawn(carry_websocket(upgrade, opening, rules, place));
+    // Ends when the upgrade has succeeded, failed, or taken too long.
+    endpoint.tasks().spawn(carry_websocket(endpoint.tasks().clone(), upgrade, opening, rules, place));
     Ok(accept(handshake, protocol))
 }
 
-async fn carry_websocket(upgrade: OnUpgrade, opening: Opening, rules: Rules, place: Place) {
+async fn carry_websocket(tasks: TaskTracker, upgrade: OnUpgrade, opening: Opening, rules: Rules, place: Place) {
     match tokio::time::timeout(rules.handshake, upgrade).await {
-        Ok(Ok(upgraded)) => WebSocket::new(upgraded, opening, rules.settings, Box::new(place)).run().await,
+        // The one task of this connection from now on, which ends with it or its session. What waited for the upgrade would
+        // otherwise stay as long.
+        Ok(Ok(upgraded)) => drop(tasks.spawn(WebSocket::new(upgraded, opening, rules.settings, Box::new(place)))),
         Ok(Err(error)) => tracing::debug!(target: "tsugi", %error, "an upgrade failed"),
         Err(_) => tracing::debug!(target: "tsugi", "an upgrade was not finished in time"),
     }

@@ -7,6 +7,7 @@ use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::io::IoSlice;
 use std::pin::Pin;
 use std::sync::Arc;
@@ -88,6 +89,17 @@ pub(crate) struct WebSocket {
     place: Option<Box<dyn Send + Sync>>,
 }
 
+/// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
+///
+/// A future by itself and no `async fn`, which would hold it twice: it is most of what an idle connection costs.
+impl Future for WebSocket {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        in_one_moment(|| self.carry(context))
+    }
+}
+
 impl WebSocket {
     pub(crate) fn new(io: Upgraded, opening: Opening, settings: Settings, place: Box<dyn Send + Sync>) -> Self {
         let mut out = VecDeque::new();
@@ -107,12 +119,7 @@ impl WebSocket {
         Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false, place: held }
     }
 
-    /// Carries frames until the end. Whatever ends it, dropping the stage detaches the session.
-    pub(crate) async fn run(mut self) {
-        std::future::poll_fn(|context| in_one_moment(|| self.poll(context))).await;
-    }
-
-    fn poll(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn carry(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             self.gather();
             let wrote = match self.poll_write(context) {
