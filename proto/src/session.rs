@@ -56,9 +56,13 @@ struct Attached {
 enum State {
     Open,
     /// What is queued still goes out, then this.
-    Closing(Close),
+    Closing(Box<Close>),
     Closed,
 }
+
+/// What happened and was not told yet. An idle session has none, and no room for any.
+#[derive(Debug, Default)]
+struct Events(VecDeque<SessionEvent>);
 
 /// The server's end of one logical connection. See the module's text.
 #[derive(Debug)]
@@ -81,7 +85,7 @@ pub struct Session {
     /// The carrier that was given up, and the close it still has to say.
     parting: Option<Box<(CarrierId, Close)>>,
     timers: Timers,
-    events: VecDeque<SessionEvent>,
+    events: Option<Box<Events>>,
 }
 
 impl Session {
@@ -104,7 +108,7 @@ impl Session {
             online: None,
             parting: None,
             timers,
-            events: VecDeque::new(),
+            events: None,
         }
     }
 
@@ -149,7 +153,7 @@ impl Session {
     /// Whether [`Session::poll_event`] has something to say.
     #[must_use]
     pub fn has_events(&self) -> bool {
-        !self.events.is_empty()
+        self.events.is_some()
     }
 
     /// Items waiting to be sent.
@@ -188,7 +192,7 @@ impl Session {
         self.linger(now);
         if self.online != Some(transport) && !self.is_closed() {
             self.online = Some(transport);
-            self.events.push_back(SessionEvent::Online(transport));
+            self.happened(SessionEvent::Online(transport));
         }
         id
     }
@@ -260,7 +264,7 @@ impl Session {
     /// expires, so that the peer learns of the close; one whose carrier takes nothing for [`LINGER`] ends as it is.
     pub fn close(&mut self, now: Instant, close: Close) {
         if matches!(self.state, State::Open) {
-            self.state = State::Closing(close);
+            self.state = State::Closing(Box::new(close));
             self.due = true;
             self.linger(now);
         }
@@ -364,8 +368,8 @@ impl Session {
         match std::mem::replace(&mut self.state, State::Closed) {
             State::Closing(close) => {
                 self.attached = None;
-                self.end(close.clone(), ClosedBy::Us);
-                Transmit::Close(close)
+                self.end(Close::clone(&close), ClosedBy::Us);
+                Transmit::Close(*close)
             }
             state => {
                 self.state = state;
@@ -377,9 +381,10 @@ impl Session {
 
     /// The next thing that happened.
     pub fn poll_event(&mut self) -> Option<SessionEvent> {
-        let event = self.events.pop_front();
-        if self.events.is_empty() {
-            self.events = VecDeque::new();
+        let events = self.events.as_mut()?;
+        let event = events.0.pop_front();
+        if events.0.is_empty() {
+            self.events = None;
         }
         event
     }
@@ -458,6 +463,10 @@ impl Session {
         }
     }
 
+    fn happened(&mut self, event: SessionEvent) {
+        self.events.get_or_insert_default().0.push_back(event);
+    }
+
     fn part_with_carrier(&mut self, close: &Close) {
         if let Some(attached) = self.attached.take() {
             self.parting = Some(Box::new((attached.id, close.clone())));
@@ -477,13 +486,13 @@ impl Session {
 
     fn go_offline(&mut self) {
         if self.online.take().is_some() {
-            self.events.push_back(SessionEvent::Offline);
+            self.happened(SessionEvent::Offline);
         }
     }
 
     fn expire(&mut self) {
         let (close, by) = match std::mem::replace(&mut self.state, State::Closed) {
-            State::Closing(close) => (close, ClosedBy::Us),
+            State::Closing(close) => (*close, ClosedBy::Us),
             state => {
                 self.state = state;
                 (Close::because(CloseCode::ABNORMAL, "the connection was lost"), ClosedBy::Nobody)
@@ -502,8 +511,8 @@ impl Session {
         self.greeting = None;
         self.go_offline();
         if !undelivered.is_empty() {
-            self.events.push_back(SessionEvent::Undelivered(undelivered));
+            self.happened(SessionEvent::Undelivered(undelivered));
         }
-        self.events.push_back(SessionEvent::Closed(Closed { close, by }));
+        self.happened(SessionEvent::Closed(Closed { close, by }));
     }
 }

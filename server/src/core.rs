@@ -19,8 +19,8 @@ use http::StatusCode;
 use parking_lot::Mutex;
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, LazyLock};
 use tokio::sync::Notify;
 use tokio_util::task::TaskTracker;
 
@@ -60,6 +60,9 @@ pub(crate) struct Parts {
     pub(crate) node: u32,
     pub(crate) epoch: u32,
 }
+
+/// What most identities bring with them.
+static NOTHING: LazyLock<Arc<http::Extensions>> = LazyLock::new(Arc::default);
 
 /// The most topics of one server.
 const MAX_TOPICS: usize = 1_000_000;
@@ -143,7 +146,7 @@ impl Core {
             user: who.user,
             client: who.client,
             session,
-            extensions: Arc::new(who.extensions),
+            extensions: if who.extensions.is_empty() { Arc::clone(&NOTHING) } else { Arc::new(who.extensions) },
             server: crate::handle::Server::new(Arc::<Self>::clone(self)),
         })
     }

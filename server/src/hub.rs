@@ -33,8 +33,8 @@ pub(crate) enum Removed {
 pub(crate) struct Hub {
     everyone: Everyone,
     by_session: Sharded<SessionId, Arc<Peer>>,
-    by_client: Sharded<ClientKey, Vec<Arc<Peer>>>,
-    by_user: Sharded<UserId, Vec<Arc<Peer>>>,
+    by_client: Sharded<ClientKey, Group>,
+    by_user: Sharded<UserId, Group>,
     count: AtomicUsize,
 }
 
@@ -147,27 +147,57 @@ impl<K: Hash + Eq> Sharded<K, Arc<Peer>> {
     }
 }
 
-impl<K: Hash + Eq> Sharded<K, Vec<Arc<Peer>>> {
+/// Sessions of one name, most often a single one.
+enum Group {
+    One(Arc<Peer>),
+    Many(Box<[Arc<Peer>]>),
+}
+
+impl Group {
+    fn as_slice(&self) -> &[Arc<Peer>] {
+        match self {
+            Self::One(peer) => std::slice::from_ref(peer),
+            Self::Many(peers) => peers,
+        }
+    }
+
+    fn with(&self, peer: &Arc<Peer>) -> Self {
+        Self::Many(self.as_slice().iter().chain([peer]).cloned().collect())
+    }
+
+    /// The others, if there are any.
+    fn without(&self, peer: &Arc<Peer>) -> Option<Self> {
+        let others: Box<[_]> = self.as_slice().iter().filter(|other| !Arc::ptr_eq(other, peer)).cloned().collect();
+        match &*others {
+            [] => None,
+            [one] => Some(Self::One(Arc::clone(one))),
+            _ => Some(Self::Many(others)),
+        }
+    }
+}
+
+impl<K: Hash + Eq> Sharded<K, Group> {
     fn all(&self, key: &K) -> Vec<Arc<Peer>> {
-        self.shard(key).read().get(key).cloned().unwrap_or_default()
+        self.shard(key).read().get(key).map(|group| group.as_slice().to_vec()).unwrap_or_default()
     }
 
     fn add(&self, key: K, peer: &Arc<Peer>) {
-        self.shard(&key).write().entry(key).or_insert_with(|| Vec::with_capacity(1)).push(Arc::clone(peer));
+        let mut shard = self.shard(&key).write();
+        let group = shard.entry(key);
+        group.and_modify(|group| *group = group.with(peer)).or_insert_with(|| Group::One(Arc::clone(peer)));
     }
 
     fn drop_one(&self, key: &K, peer: &Arc<Peer>) {
         let mut shard = self.shard(key).write();
-        if let Some(list) = shard.get_mut(key) {
-            list.retain(|other| !Arc::ptr_eq(other, peer));
-            if list.is_empty() {
-                shard.remove(key);
-            }
+        let Some(group) = shard.get_mut(key) else { return };
+        match group.without(peer) {
+            Some(others) => *group = others,
+            None => drop(shard.remove(key)),
         }
     }
 
     fn count(&self, key: &K) -> usize {
-        self.shard(key).read().get(key).map_or(0, Vec::len)
+        self.shard(key).read().get(key).map_or(0, |group| group.as_slice().len())
     }
 }
 

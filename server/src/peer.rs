@@ -68,9 +68,13 @@ struct Work {
     attempt: u64,
     /// Of a client that numbers what it sends.
     outbox: Mailbox,
-    /// Events of routes that allow several at once. Empty, and without memory, for all others.
-    running_of: HashMap<EventId, Arc<Semaphore>>,
+    /// Made for the first event of a route that allows several at once.
+    running_of: Option<Box<Running>>,
 }
+
+/// Events that are handled beside others, by route.
+#[derive(Default)]
+struct Running(HashMap<EventId, Arc<Semaphore>>);
 
 /// Something to handle that did not come through the session's carrier.
 enum Job {

@@ -76,7 +76,8 @@ impl Peer {
     async fn run_beside(self: &Arc<Self>, call: Call, most: NonZeroUsize) {
         let semaphore = {
             let mut work = self.work.lock();
-            Arc::clone(work.running_of.entry(call.id.clone()).or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
+            let running = work.running_of.get_or_insert_default().0.entry(call.id.clone());
+            Arc::clone(running.or_insert_with(|| Arc::new(Semaphore::new(most.get()))))
         };
         let Ok(permit) = semaphore.acquire_owned().await else { return };
         let peer = Arc::clone(self);
