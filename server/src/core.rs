@@ -120,7 +120,7 @@ impl Core {
             return Err(self.guard.busy("Too many sessions of this user"));
         }
         let address = who.address;
-        let context = Arc::new(self.context(who)?);
+        let context = self.context(who)?;
         if let Some(address) = address {
             self.count_address(address)?;
         }
@@ -134,7 +134,7 @@ impl Core {
     /// A peer without a session, for a POST that comes alone. It is nowhere registered and goes with its last handler.
     pub(crate) fn passing(self: &Arc<Self>, protocol: Protocol, kit: usize, who: Who) -> Result<Arc<Peer>, Refusal> {
         let cell = Cell::new(self.clock, Arc::clone(&self.wheel), Arc::clone(&self.kits[kit].session));
-        Ok(Peer::new(self, cell, protocol, kit, Arc::new(self.context(who)?), None, None))
+        Ok(Peer::new(self, cell, protocol, kit, self.context(who)?, None, None))
     }
 
     fn context(self: &Arc<Self>, who: Who) -> Result<Context, Refusal> {

@@ -39,7 +39,7 @@ pub(crate) struct Peer {
     pub(crate) protocol: Protocol,
     /// Which of the core's kits. It changes when a client turns out to be of another version of Sente.
     kit: AtomicUsize,
-    pub(crate) context: Arc<Context>,
+    pub(crate) context: Context,
     /// Counted against the sessions of this address.
     pub(crate) address: Option<IpAddr>,
     core: Arc<Core>,
@@ -123,7 +123,7 @@ impl Peer {
         cell: Cell,
         protocol: Protocol,
         kit: usize,
-        context: Arc<Context>,
+        context: Context,
         address: Option<IpAddr>,
         gate: Option<Gate>,
     ) -> Arc<Self> {

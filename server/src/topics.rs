@@ -99,10 +99,14 @@ pub(crate) enum Audience {
     Unchanged,
 }
 
+/// What one session is subscribed to; most sessions to nothing.
+#[derive(Default)]
+struct Mine(HashSet<Topic>);
+
 /// The registry of topics of one node.
 pub(crate) struct Topics {
     topics: Vec<Mutex<HashMap<Topic, HashSet<Subscriber>>>>,
-    sessions: Vec<Mutex<HashMap<Subscriber, HashSet<Topic>>>>,
+    sessions: Vec<Mutex<HashMap<Subscriber, Option<Box<Mine>>>>>,
     hasher: RandomState,
     count: AtomicUsize,
     per_session: usize,
@@ -127,15 +131,14 @@ impl Topics {
     /// A session begins. Only those that began and have not ended can subscribe, so that a subscription which races
     /// with the end of its session leaves nothing behind.
     pub(crate) fn open(&self, session: Subscriber) {
-        // An empty set owns no memory, and most sessions subscribe to nothing.
         self.session_shard(session).lock().entry(session).or_default();
     }
 
     /// A session ends. Returns the topics that it was the last subscriber of.
     pub(crate) fn close(&self, session: Subscriber) -> Vec<Topic> {
         let mut sessions = self.session_shard(session).lock();
-        let topics = sessions.remove(&session).unwrap_or_default();
-        topics.into_iter().filter(|topic| self.remove(topic, session) == Audience::Empty).collect()
+        let mine = sessions.remove(&session).flatten().unwrap_or_default();
+        mine.0.into_iter().filter(|topic| self.remove(topic, session) == Audience::Empty).collect()
     }
 
     /// Subscribes a session. Doing so twice is the same as once.
@@ -144,6 +147,7 @@ impl Topics {
         let Some(mine) = sessions.get_mut(&session) else {
             return Err(SubscribeError::Gone);
         };
+        let mine = &mut mine.get_or_insert_default().0;
         if mine.contains(topic) {
             return Ok(Audience::Unchanged);
         }
@@ -158,7 +162,8 @@ impl Topics {
     /// Unsubscribes a session, if it is subscribed.
     pub(crate) fn unsubscribe(&self, session: Subscriber, topic: &Topic) -> Audience {
         let mut sessions = self.session_shard(session).lock();
-        let was_subscribed = sessions.get_mut(&session).is_some_and(|mine| mine.remove(topic));
+        let mine = sessions.get_mut(&session).and_then(Option::as_deref_mut);
+        let was_subscribed = mine.is_some_and(|mine| mine.0.remove(topic));
         if was_subscribed { self.remove(topic, session) } else { Audience::Unchanged }
     }
 
@@ -209,7 +214,7 @@ impl Topics {
         &self.topics[self.shard(topic)]
     }
 
-    fn session_shard(&self, session: Subscriber) -> &Mutex<HashMap<Subscriber, HashSet<Topic>>> {
+    fn session_shard(&self, session: Subscriber) -> &Mutex<HashMap<Subscriber, Option<Box<Mine>>>> {
         &self.sessions[self.shard(session)]
     }
 
