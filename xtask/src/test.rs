@@ -228,10 +228,10 @@ fn benchmark() -> Outcome<String> {
     capture(tests)
 }
 
-/// At most 3 KiB for each idle connection, of which there are 10,000 where a process may open so many files.
+/// At most 2.2 KiB for each idle connection, of which there are 10,000 where a process may open so many files.
 fn memory() -> Outcome<String> {
     let connections = 10_000.min(most_files().saturating_sub(200));
-    capture(command("", &format!("cargo xtask memory --connections {connections} --limit 3072")))
+    capture(command("", &format!("cargo xtask memory --connections {connections} --limit 2250")))
 }
 
 fn chromium() -> Outcome {

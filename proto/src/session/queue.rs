@@ -168,7 +168,8 @@ impl Queue {
             Item::Message(frame) => Run { frame, items: 1, answers: None },
             Item::Reply(number, frame) => Run { frame, items: 1, answers: Some(number) },
             Item::Event(first, flush) | Item::Volatile(first, flush, _) => {
-                let more = if flush == Flush::Batched { self.count_followers(&first) } else { 0 };
+                let may_share = flush == Flush::Batched && !self.is_empty();
+                let more = if may_share { self.count_followers(&first) } else { 0 };
                 let frame = self.frame_with(&first, more, joiner);
                 Run { frame, items: 1 + more as u64, answers: None }
             }
