@@ -8,6 +8,7 @@
 
 mod batch;
 mod heartbeat;
+mod inbox;
 mod outcome;
 mod profile;
 mod queue;
@@ -26,8 +27,8 @@ pub use volatile::{Durability, Fate};
 
 use crate::close::{Close, CloseCode};
 use crate::framing::Frame;
-use crate::message::Message;
 use crate::time::Instant;
+use inbox::Inbox;
 use queue::{Queue, Run};
 use resume::Kept;
 use std::collections::VecDeque;
@@ -37,9 +38,6 @@ use timer::Timers;
 
 /// How long a session that is closing waits for its carrier to take the next of what is queued.
 pub const LINGER: Duration = Duration::from_secs(5);
-
-/// What most reads of a busy peer bring at most. An inbox has memory only while something is in it.
-const USUAL_MESSAGES: usize = 16;
 
 #[derive(Debug)]
 struct Attached {
@@ -74,9 +72,7 @@ pub struct Session {
     greeting: Option<Box<Frame>>,
     /// What may have to be sent again; `None` for peers that cannot tell what they have.
     kept: Option<Box<Kept>>,
-    inbox: VecDeque<Message>,
-    /// Messages that were taken together, and may not be handled yet.
-    taken: usize,
+    inbox: Inbox,
     attached: Option<Attached>,
     next_carrier: u32,
     /// The queue's head may leave now.
@@ -100,8 +96,7 @@ impl Session {
             queue: Queue::default(),
             greeting: None,
             kept: None,
-            inbox: VecDeque::new(),
-            taken: 0,
+            inbox: Inbox::default(),
             attached: None,
             next_carrier: 0,
             due: false,
@@ -144,12 +139,6 @@ impl Session {
         self.due || self.is_closed()
     }
 
-    /// Whether messages wait to be taken.
-    #[must_use]
-    pub fn has_messages(&self) -> bool {
-        !self.inbox.is_empty()
-    }
-
     /// Whether [`Session::poll_event`] has something to say.
     #[must_use]
     pub fn has_events(&self) -> bool {
@@ -166,12 +155,6 @@ impl Session {
     #[must_use]
     pub fn queued_bytes(&self) -> usize {
         self.queue.bytes()
-    }
-
-    /// Whether carriers must stop reading until messages are taken.
-    #[must_use]
-    pub fn inbox_is_full(&self) -> bool {
-        self.inbox.len() + self.taken >= self.config.max_inbox
     }
 
     // Commands.
@@ -244,22 +227,6 @@ impl Session {
         Ok(())
     }
 
-    /// Takes the next message of the peer.
-    pub fn receive(&mut self) -> Option<Message> {
-        let message = self.inbox.pop_front();
-        if self.inbox.is_empty() {
-            self.inbox = VecDeque::new();
-        }
-        message
-    }
-
-    /// Takes all messages that wait. They count against [`Config::max_inbox`] until it is called again.
-    pub fn receive_all(&mut self) -> VecDeque<Message> {
-        let messages = std::mem::take(&mut self.inbox);
-        self.taken = messages.len();
-        messages
-    }
-
     /// Closes the session once what is queued has gone out. A session without a carrier waits for one until it
     /// expires, so that the peer learns of the close; one whose carrier takes nothing for [`LINGER`] ends as it is.
     pub fn close(&mut self, now: Instant, close: Close) {
@@ -294,25 +261,6 @@ impl Session {
     pub fn handle_heard(&mut self, now: Instant, carrier: CarrierId) {
         if self.carrier() == Some(carrier) {
             self.heard(now);
-        }
-    }
-
-    /// A message of the peer. One from a fenced carrier is dropped.
-    pub fn handle_message(&mut self, now: Instant, carrier: CarrierId, message: Message) {
-        if self.carrier() == Some(carrier) && !self.is_closed() {
-            self.heard(now);
-            if self.inbox.is_empty() {
-                self.inbox.reserve(USUAL_MESSAGES);
-            }
-            self.inbox.push_back(message);
-        }
-    }
-
-    /// Messages of the peer that came beside the carrier, such as in a POST, all of them or none. One that comes when the
-    /// session is about to close is dropped. Wait while [`Session::inbox_is_full`]; what comes at once is not cut.
-    pub fn handle_posted(&mut self, messages: Vec<Message>) {
-        if !self.is_closing() {
-            self.inbox.extend(messages);
         }
     }
 

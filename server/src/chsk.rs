@@ -160,8 +160,9 @@ impl Chsk {
     fn extension(&self) -> Value {
         let times = &self.core.config.times;
         let millis = |time: std::time::Duration| Value::Integer(i64::try_from(time.as_millis()).unwrap_or(i64::MAX));
-        // The server asks first, so that not both do.
-        let ping = times.keep_alive.unwrap_or(std::time::Duration::from_secs(25)) * 6 / 5;
+        // A server that asks does so before its clients, so that not both do.
+        let later = |keep_alive: std::time::Duration| keep_alive.saturating_mul(6) / 5;
+        let ping = times.keep_alive.map_or(std::time::Duration::from_secs(25), later);
         let limit = i64::try_from(self.core.config.limits.max_message).unwrap_or(i64::MAX);
         Value::Map(vec![
             (keyword("tsugi"), Value::Integer(1)),

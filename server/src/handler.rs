@@ -14,7 +14,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use tsugi_proto::{Codec, Encoded, EventId, Value};
 
-/// What all events of a session have in common. Shared by them.
+/// What all events of a session have in common.
 #[derive(Clone, Debug)]
 pub struct Context {
     /// The user, if there is one.

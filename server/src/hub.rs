@@ -28,7 +28,7 @@ pub(crate) enum Removed {
 
 /// Every session of this node, by each name it can be asked for.
 ///
-/// Locks are held to look up, insert or take a copy of a list of handles; never while anything is sent, and one at a time.
+/// Locks are held to look up, insert, or make or copy a list of handles; never while anything is sent, and one at a time.
 #[derive(Default)]
 pub(crate) struct Hub {
     everyone: Everyone,
@@ -150,28 +150,38 @@ impl<K: Hash + Eq> Sharded<K, Arc<Peer>> {
 /// Sessions of one name, most often a single one.
 enum Group {
     One(Arc<Peer>),
-    Many(Box<[Arc<Peer>]>),
+    Many(Box<Several>),
 }
+
+/// Two or more, or what is left of them.
+struct Several(Vec<Arc<Peer>>);
 
 impl Group {
     fn as_slice(&self) -> &[Arc<Peer>] {
         match self {
             Self::One(peer) => std::slice::from_ref(peer),
-            Self::Many(peers) => peers,
+            Self::Many(several) => &several.0,
         }
     }
 
-    fn with(&self, peer: &Arc<Peer>) -> Self {
-        Self::Many(self.as_slice().iter().chain([peer]).cloned().collect())
+    fn push(&mut self, peer: &Arc<Peer>) {
+        match self {
+            Self::One(first) => *self = Self::Many(Box::new(Several(vec![Arc::clone(first), Arc::clone(peer)]))),
+            Self::Many(several) => several.0.push(Arc::clone(peer)),
+        }
     }
 
-    /// The others, if there are any.
-    fn without(&self, peer: &Arc<Peer>) -> Option<Self> {
-        let others: Box<[_]> = self.as_slice().iter().filter(|other| !Arc::ptr_eq(other, peer)).cloned().collect();
-        match &*others {
-            [] => None,
-            [one] => Some(Self::One(Arc::clone(one))),
-            _ => Some(Self::Many(others)),
+    /// Whether others are left.
+    fn remove(&mut self, peer: &Arc<Peer>) -> bool {
+        match self {
+            Self::One(only) => !Arc::ptr_eq(only, peer),
+            Self::Many(several) => {
+                several.0.retain(|other| !Arc::ptr_eq(other, peer));
+                if let [one] = &several.0[..] {
+                    *self = Self::One(Arc::clone(one));
+                }
+                !self.as_slice().is_empty()
+            }
         }
     }
 }
@@ -184,15 +194,13 @@ impl<K: Hash + Eq> Sharded<K, Group> {
     fn add(&self, key: K, peer: &Arc<Peer>) {
         let mut shard = self.shard(&key).write();
         let group = shard.entry(key);
-        group.and_modify(|group| *group = group.with(peer)).or_insert_with(|| Group::One(Arc::clone(peer)));
+        group.and_modify(|group| group.push(peer)).or_insert_with(|| Group::One(Arc::clone(peer)));
     }
 
     fn drop_one(&self, key: &K, peer: &Arc<Peer>) {
         let mut shard = self.shard(key).write();
-        let Some(group) = shard.get_mut(key) else { return };
-        match group.without(peer) {
-            Some(others) => *group = others,
-            None => drop(shard.remove(key)),
+        if shard.get_mut(key).is_some_and(|group| !group.remove(peer)) {
+            shard.remove(key);
         }
     }
 

@@ -79,6 +79,16 @@ pub(crate) struct Taken {
     wants_reply: bool,
 }
 
+/// What becomes of an item that came.
+pub(crate) enum Take {
+    /// It is to be handled.
+    New(Arc<Taken>),
+    /// It came before.
+    Again,
+    /// The outbox has another session by now, in which the client brings again whatever was not taken.
+    Elsewhere,
+}
+
 impl Drop for Taken {
     fn drop(&mut self) {
         let carrier = {
@@ -139,10 +149,16 @@ impl Outbox {
         self.turn.lock().await
     }
 
-    /// Takes an item, unless it came before.
-    pub(crate) fn take(self: &Arc<Self>, number: u64, wants_reply: bool) -> Option<Arc<Taken>> {
-        let arrival = self.state.lock().upstream.arrive(number);
-        (arrival == Arrival::New).then(|| Arc::new(Taken { outbox: Arc::clone(self), number, wants_reply }))
+    /// Takes an item that came in the session of `peer`.
+    pub(crate) fn take(self: &Arc<Self>, number: u64, wants_reply: bool, peer: &Arc<Peer>) -> Take {
+        let mut state = self.state.lock();
+        if state.carrier.upgrade().is_some_and(|carrier| !Arc::ptr_eq(&carrier, peer)) {
+            return Take::Elsewhere;
+        }
+        match state.upstream.arrive(number) {
+            Arrival::New => Take::New(Arc::new(Taken { outbox: Arc::clone(self), number, wants_reply })),
+            Arrival::Again => Take::Again,
+        }
     }
 
     /// Takes note of a hello. Whether it is newer than all before; one that does not say is taken for such.

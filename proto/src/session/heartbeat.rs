@@ -51,7 +51,7 @@ impl Session {
         }
     }
 
-    /// Sente's rhythm: after a ping the whole timeout is waited for, then a new window begins (sente.md 9.5).
+    /// The time for an answer is over. In Sente's rhythm a new window begins only now (sente.md 9.5).
     pub(super) fn pong_due(&mut self, now: Instant) {
         let Some(attached) = &mut self.attached else { return };
         let Some(heartbeat) = &attached.profile.heartbeat else { return };

@@ -7,7 +7,7 @@ use crate::time::Instant;
 pub enum Timer {
     /// The batch window of the oldest waiting event ends.
     Flush,
-    /// The idle window ends: was anything heard in it?
+    /// It is time for a heartbeat, unless the peer was heard.
     Heartbeat,
     /// The time to answer a ping ends.
     Pong,

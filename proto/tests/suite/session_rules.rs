@@ -366,6 +366,15 @@ fn a_full_inbox_says_so() {
     assert!(session.inbox_is_full());
     assert_eq!(session.receive(), Some(Message::text("1")));
     assert!(!session.inbox_is_full());
+    session.handle_message(at(1), carrier, Message::text("3"));
+    assert_eq!(session.receive_all(), [Message::text("2"), Message::text("3")]);
+    assert!(session.inbox_is_full(), "what was taken together may not be handled yet");
+    session.still_taken(1);
+    assert!(!session.inbox_is_full());
+    session.handle_message(at(1), carrier, Message::text("4"));
+    assert!(session.inbox_is_full());
+    assert_eq!(session.receive_all(), [Message::text("4")]);
+    assert!(!session.inbox_is_full());
 }
 
 #[test]

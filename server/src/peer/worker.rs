@@ -9,11 +9,13 @@ use crate::config::Wire;
 use crate::event;
 use crate::handler::{Call, Concurrency, Payload};
 use crate::kit::{Kit, Protocol};
-use crate::outbox::{Outbox, Taken};
+use crate::outbox::{Outbox, Take, Taken};
 use crate::reply::{Asked, Failure};
 use crate::session::{receive_all, with};
 use std::collections::VecDeque;
+use std::future::Future;
 use std::num::NonZeroUsize;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tokio::sync::Semaphore;
@@ -49,7 +51,7 @@ impl Peer {
                 Next::Call(call) => call,
                 Next::Item(whose, number, wants_reply, received) => {
                     outbox = whose;
-                    _turn = outbox.turn().await;
+                    _turn = self.noting(messages.len(), pin!(outbox.turn())).await;
                     match self.take(&outbox, number, wants_reply, received) {
                         Some(call) => call,
                         None => continue,
@@ -64,12 +66,26 @@ impl Peer {
             let found = self.core.router.find(&call);
             match found.concurrency() {
                 Concurrency::InOrder => {
-                    let reply = found.handle(&mut call).await;
+                    let reply = self.noting(messages.len(), pin!(found.handle(&mut call))).await;
                     call.answer(reply);
                 }
-                Concurrency::AtMost(most) => self.run_beside(call, most).await,
+                Concurrency::AtMost(most) => self.noting(messages.len(), pin!(self.run_beside(call, most))).await,
             }
         }
+    }
+
+    /// Awaits, and where that takes time, first notes in the session how many messages are left of those that were taken: what is
+    /// handled must not keep others from being read.
+    async fn noting<T>(self: &Arc<Self>, left: usize, mut future: Pin<&mut impl Future<Output = T>>) -> T {
+        let mut is_noted = false;
+        std::future::poll_fn(|context| {
+            let polled = future.as_mut().poll(context);
+            if polled.is_pending() && !std::mem::replace(&mut is_noted, true) {
+                with(&self.owner(), |session, _| session.still_taken(left));
+            }
+            polled
+        })
+        .await
     }
 
     /// Starts the handler of a route that allows several at once, when there is room for it.
@@ -195,9 +211,14 @@ impl Peer {
         wants_reply: bool,
         received: Received,
     ) -> Option<Call> {
-        let Some(taken) = outbox.take(number, wants_reply) else {
-            self.core.counters.duplicates.add(1);
-            return None;
+        let taken = match outbox.take(number, wants_reply, self) {
+            Take::New(taken) => taken,
+            Take::Again => {
+                self.core.counters.duplicates.add(1);
+                return None;
+            }
+            // The client brings it again there.
+            Take::Elsewhere => return None,
         };
         self.call(received, |slot| if wants_reply { Asked::InSlot(slot) } else { Asked::Not }, Some(taken))
     }

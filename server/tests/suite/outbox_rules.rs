@@ -179,7 +179,7 @@ async fn what_ends_after_its_session_gave_way_is_told_in_the_next() {
 }
 
 #[tokio::test]
-async fn what_a_session_still_had_to_handle_when_it_gave_way_is_not_handled_again_in_the_next() {
+async fn what_a_session_still_had_to_handle_when_it_gave_way_is_left_to_the_next() {
     let (address, app, server) = start(Times::default()).await;
     let (before, welcome) = greeted(address, None).await;
     let items = "[[\"test/wait\",1],-1]\n[[\"test/note\",2],-2]\n[[\"test/note\",3],-3]";
@@ -195,7 +195,7 @@ async fn what_a_session_still_had_to_handle_when_it_gave_way_is_not_handled_agai
         eventually(|| app.handled().contains(&number)).await;
     }
     assert_eq!(app.handled(), [1, -1, 2, 3, 4]);
-    assert_eq!(server.metrics().duplicates, 2);
+    assert_eq!(server.metrics().duplicates, 0, "the session before took none of them");
     drop(before);
 }
 

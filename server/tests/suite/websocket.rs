@@ -1,7 +1,11 @@
 //! Events over a WebSocket, as a plain Sente client and as a Tsugi client.
 
-use crate::support::{Client, builder, serve_events};
+use crate::support::{Client, builder, eventually, serve_events};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tokio::sync::Semaphore;
 use tsugi::{Limits, Times};
+use tsugi_proto::websocket::{Incoming, client_frame};
 
 #[tokio::test]
 async fn a_sente_client_is_greeted_first() {
@@ -117,6 +121,34 @@ async fn a_burst_beyond_the_inbox_is_read_to_its_end() {
         for n in 0..200 {
             assert_eq!(client.text().await, format!("[{n} {n}]"), "round {round}");
         }
+    }
+}
+
+#[tokio::test]
+async fn a_client_is_read_again_as_soon_as_one_of_too_many_events_is_being_handled() {
+    let (gate, begun) = (Arc::new(Semaphore::new(0)), Arc::new(AtomicUsize::new(0)));
+    let shared = (Arc::clone(&gate), Arc::clone(&begun));
+    let slow = tsugi::Router::new().on("test/slow", move |tsugi::Raw(value): tsugi::Raw| {
+        let (gate, begun) = shared.clone();
+        async move {
+            begun.fetch_add(1, Ordering::Relaxed);
+            gate.acquire().await.expect("never closed").forget();
+            value
+        }
+    });
+    let server = builder().router(slow).limits(Limits::default().max_inbox(4)).build().unwrap();
+    let address = serve_events(&server).await;
+    let mut client = Client::connect(address, "/chsk?client-id=a").await;
+    client.text().await;
+    // In one write, so that they are read, and taken, together.
+    let events = (0..4).map(|n| client_frame(0x1, format!("[[:test/slow {n}] {n}]").as_bytes(), [1, 2, 3, 4]));
+    client.send_raw(&events.collect::<Vec<_>>().concat()).await;
+    eventually(|| begun.load(Ordering::Relaxed) == 1).await;
+    client.send_frame(0x9, b"still there?").await;
+    assert_eq!(client.next().await, Some(Incoming::Pong("still there?".into())));
+    gate.add_permits(4);
+    for n in 0..4 {
+        assert_eq!(client.text().await, format!("[{n} {n}]"));
     }
 }
 
