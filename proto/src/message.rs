@@ -124,15 +124,6 @@ impl Message {
         }
     }
 
-    /// The payload, given away.
-    #[must_use]
-    pub fn into_bytes(self) -> Bytes {
-        match self {
-            Self::Text(text) => text.into_bytes(),
-            Self::Binary(bytes) => bytes,
-        }
-    }
-
     /// Bytes of payload.
     #[must_use]
     pub fn len(&self) -> usize {

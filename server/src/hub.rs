@@ -92,7 +92,6 @@ impl Shard {
 }
 
 /// Sessions that were found: by a name, or all there are.
-#[derive(Default)]
 pub(crate) struct Peers {
     few: Vec<Arc<Peer>>,
     all: Vec<List>,

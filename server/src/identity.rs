@@ -291,66 +291,6 @@ pub struct ConnectRequest {
     client: Option<ClientId>,
 }
 
-/// Parameters by name, decoded, all in one text.
-#[derive(Clone, Default)]
-pub(crate) struct Params {
-    text: String,
-    /// Where each name ends, and its value after that.
-    ends: Vec<(usize, usize)>,
-}
-
-/// The most parameters that are read; more are ignored.
-const MAX_PARAMS: usize = 64;
-
-impl Params {
-    /// Those of a query followed by those of a form. Bytes that are not UTF-8 are replaced.
-    pub(crate) fn parse(query: &[u8], form: &[u8]) -> Self {
-        let mut params =
-            Self { text: String::with_capacity(query.len() + form.len()), ends: Vec::with_capacity(USUAL_PARAMS) };
-        for part in [query, form] {
-            match plain(part) {
-                Some(text) => params.extend(text.split('&').filter(|pair| !pair.is_empty()).map(name_and_value)),
-                None => params.extend(form_urlencoded::parse(part)),
-            }
-        }
-        params
-    }
-
-    fn extend<T: AsRef<str>>(&mut self, pairs: impl Iterator<Item = (T, T)>) {
-        for (name, value) in pairs.take(MAX_PARAMS - self.ends.len()) {
-            self.text.push_str(name.as_ref());
-            let end = self.text.len();
-            self.text.push_str(value.as_ref());
-            self.ends.push((end, self.text.len()));
-        }
-    }
-
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
-        let mut start = 0;
-        self.ends.iter().map(move |&(name_end, end)| {
-            let name = &self.text[std::mem::replace(&mut start, end)..name_end];
-            (name, &self.text[name_end..end])
-        })
-    }
-
-    pub(crate) fn find(&self, name: &str) -> Option<&str> {
-        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
-    }
-}
-
-/// The text of parameters in which nothing is encoded: those of most clients, which a decoder would look at byte by byte.
-fn plain(part: &[u8]) -> Option<&str> {
-    let is_plain = !part.iter().fold(false, |found, byte| found | matches!(byte, b'%' | b'+') | !byte.is_ascii());
-    if is_plain { std::str::from_utf8(part).ok() } else { None }
-}
-
-fn name_and_value(pair: &str) -> (&str, &str) {
-    pair.split_once('=').unwrap_or((pair, ""))
-}
-
-/// What Tsugi's and Sente's clients send at most.
-const USUAL_PARAMS: usize = 6;
-
 impl ConnectRequest {
     /// From a request's head; `params` are those of the query followed by those of a form, already decoded.
     pub(crate) fn new(head: http::request::Parts, params: Params, client: Option<ClientId>) -> Self {
@@ -413,6 +353,65 @@ impl fmt::Debug for ConnectRequest {
             .field("path", &self.uri.path())
             .finish_non_exhaustive()
     }
+}
+
+/// Parameters by name, decoded, all in one text.
+#[derive(Clone, Default)]
+pub(crate) struct Params {
+    text: String,
+    /// Where each name ends, and its value after that.
+    ends: Vec<(usize, usize)>,
+}
+
+/// The most parameters that are read; more are ignored.
+const MAX_PARAMS: usize = 64;
+/// What Tsugi's and Sente's clients send at most.
+const USUAL_PARAMS: usize = 6;
+
+impl Params {
+    /// Those of a query followed by those of a form. Bytes that are not UTF-8 are replaced.
+    pub(crate) fn parse(query: &[u8], form: &[u8]) -> Self {
+        let mut params =
+            Self { text: String::with_capacity(query.len() + form.len()), ends: Vec::with_capacity(USUAL_PARAMS) };
+        for part in [query, form] {
+            match plain(part) {
+                Some(text) => params.extend(text.split('&').filter(|pair| !pair.is_empty()).map(name_and_value)),
+                None => params.extend(form_urlencoded::parse(part)),
+            }
+        }
+        params
+    }
+
+    fn extend<T: AsRef<str>>(&mut self, pairs: impl Iterator<Item = (T, T)>) {
+        for (name, value) in pairs.take(MAX_PARAMS - self.ends.len()) {
+            self.text.push_str(name.as_ref());
+            let end = self.text.len();
+            self.text.push_str(value.as_ref());
+            self.ends.push((end, self.text.len()));
+        }
+    }
+
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        let mut start = 0;
+        self.ends.iter().map(move |&(name_end, end)| {
+            let name = &self.text[std::mem::replace(&mut start, end)..name_end];
+            (name, &self.text[name_end..end])
+        })
+    }
+
+    pub(crate) fn find(&self, name: &str) -> Option<&str> {
+        self.iter().find(|(key, _)| *key == name).map(|(_, value)| value)
+    }
+}
+
+/// The text of parameters in which nothing is encoded: those of most clients, which a decoder would look at byte by byte.
+fn plain(part: &[u8]) -> Option<&str> {
+    let is_plain = !part.iter().fold(false, |found, byte| found | matches!(byte, b'%' | b'+') | !byte.is_ascii());
+    if is_plain { std::str::from_utf8(part).ok() } else { None }
+}
+
+fn name_and_value(pair: &str) -> (&str, &str) {
+    pair.split_once('=').unwrap_or((pair, ""))
 }
 
 #[cfg(test)]

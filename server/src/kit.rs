@@ -232,3 +232,19 @@ fn poll_profile(protocol: Protocol, times: &Times, timeout: &Message) -> Profile
         after_loss: AfterLoss::Wait,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_websocket_of_tsugi_is_pinged_after_keep_alive_and_one_of_sente_after_half_of_it() {
+        let times = Times::default().keep_alive(Some(Duration::from_secs(4)));
+        let rhythm_of = |protocol| {
+            let heartbeat = websocket_profile(protocol, &times, &[]).heartbeat.expect("it is on");
+            (heartbeat.rhythm, heartbeat.every)
+        };
+        assert_eq!(rhythm_of(Protocol::Tsugi), (Rhythm::AfterSilence, Duration::from_secs(4)));
+        assert_eq!(rhythm_of(Protocol::Sente), (Rhythm::WhenIdle, Duration::from_secs(2)));
+    }
+}

@@ -12,7 +12,7 @@ use tsugi_proto::{Codec, EventId, Frame, Value};
 pub enum Reply {
     /// This value.
     Value(Value),
-    /// That it failed, which it seldom does: every reply would be as large.
+    /// That it failed. Boxed, since it is rare and would make every reply as large.
     Failure(Box<Failure>),
     /// Nothing, by this return at least.
     None,

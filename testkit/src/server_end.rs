@@ -418,7 +418,7 @@ impl ServerEnd {
                 let Some(served) = self.sessions.get_mut(&session) else { return };
                 served.session.handle_message(now, carrier, message.clone());
                 while let Some(message) = self.sessions.get_mut(&session).and_then(|it| it.session.receive()) {
-                    if let Ok(received) = self.codec.decode_event(message.clone()) {
+                    if let Ok(received) = self.codec.decode_event(message) {
                         self.received(now, session, received);
                     }
                 }

@@ -46,7 +46,7 @@ fn session() -> Session {
     Session::new(at(0), Arc::new(config))
 }
 
-fn websocket() -> Arc<Profile> {
+pub(crate) fn websocket() -> Arc<Profile> {
     Arc::new(Profile {
         transport: Transport::WebSocket,
         capacity: Capacity::Unlimited,

@@ -1,13 +1,11 @@
 //! Sessions in which the same events waited share the frame of them all.
 
-use crate::session_rules::{at, encoded, frame};
+use crate::session_rules::{at, encoded, frame, websocket};
 use bytes::Bytes;
 use std::sync::Arc;
 use std::time::Duration;
 use tsugi_proto::Frame;
-use tsugi_proto::session::{
-    AfterLoss, Capacity, Config, EncodedEvent, Flush, Item, Joiner, Profile, Session, Transmit, Transport,
-};
+use tsugi_proto::session::{Config, EncodedEvent, Flush, Item, Joiner, Session, Transmit};
 
 /// Puts a text between the events.
 #[derive(Debug)]
@@ -29,21 +27,15 @@ fn sent(joiner: &Arc<dyn Joiner>, events: &[&Arc<EncodedEvent>]) -> Frame {
         expire: Duration::from_secs(120),
         joiner: Arc::clone(joiner),
     };
-    let profile = Profile {
-        transport: Transport::WebSocket,
-        capacity: Capacity::Unlimited,
-        heartbeat: None,
-        window: Duration::ZERO,
-        grace: Duration::from_secs(2),
-        after_loss: AfterLoss::Wait,
-    };
     let mut session = Session::new(at(0), Arc::new(config));
-    let carrier = session.attach(at(0), Arc::new(profile), None);
+    let carrier = session.attach(at(0), websocket(), None);
     for event in events {
         session.send(at(0), Item::Event(Arc::clone(event), Flush::Batched)).unwrap();
     }
-    let Transmit::Frame { frame, .. } = session.poll_transmit(at(0), carrier) else { panic!("nothing was sent") };
-    assert!(matches!(session.poll_transmit(at(0), carrier), Transmit::Pending));
+    let later = at(30);
+    session.handle_timeout(later);
+    let Transmit::Frame { frame, .. } = session.poll_transmit(later, carrier) else { panic!("nothing was sent") };
+    assert!(matches!(session.poll_transmit(later, carrier), Transmit::Pending));
     frame
 }
 

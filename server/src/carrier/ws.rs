@@ -96,7 +96,7 @@ impl Future for WebSocket {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        in_one_moment(|| self.carry(context))
+        in_one_moment(|| self.take_turn(context))
     }
 }
 
@@ -119,7 +119,7 @@ impl WebSocket {
         Self { io: TokioIo::new(io), decoder, stage, out, settings, sleep, deadline, left_unread: false, place: held }
     }
 
-    fn carry(&mut self, context: &mut Context<'_>) -> Poll<()> {
+    fn take_turn(&mut self, context: &mut Context<'_>) -> Poll<()> {
         loop {
             self.gather();
             let wrote = match self.poll_write(context) {

@@ -110,7 +110,7 @@ impl Peer {
             return self.read(message);
         }
         match self.next_job() {
-            Some(Job::Posted(received, None)) => return self.number(received),
+            Some(Job::Posted(received, None)) => return self.dispatch(received),
             Some(Job::Posted(received, Some(responder))) => {
                 return self.call(received, |_| Asked::By(Box::new(responder)), None).into();
             }
@@ -152,7 +152,7 @@ impl Peer {
                 self.pass_gate(&received);
                 Next::Done
             }
-            Ok(received) => self.number(received),
+            Ok(received) => self.dispatch(received),
             Err(error) => match whole {
                 Some(message) => self.tell_bad_package(&message, &error).into(),
                 None => {
@@ -195,7 +195,7 @@ impl Peer {
         with(&self.owner(), |session, now| session.drop_carrier(now, close));
     }
 
-    fn number(self: &Arc<Self>, received: Received) -> Next {
+    fn dispatch(self: &Arc<Self>, received: Received) -> Next {
         match self.item_in(&received) {
             Numbered::No => self.call(received, Asked::in_slot, None).into(),
             Numbered::Late => Next::Done,

@@ -163,6 +163,34 @@ async fn w11_a_thousand_clients_get_one_copy_each_whoever_dies_meanwhile() {
     assert_eq!(clients.len(), 900);
 }
 
+#[tokio::test]
+async fn a_broadcast_reaches_whoever_came_since_the_one_before_and_holds_nobody_who_left() {
+    let token = Arc::new(());
+    let held = Arc::clone(&token);
+    let identify = move |_: &tsugi::ConnectRequest| Ok(tsugi::Identity::anonymous().with(Arc::clone(&held)));
+    let server = builder().identify(identify).times(at_once()).build().unwrap();
+    let address = serve_events(&server).await;
+    let nobody = Arc::strong_count(&token);
+    let mut clients = Vec::new();
+    // More than there are shards of the list of them.
+    for count in 1..=40 {
+        let mut client = Client::connect(address, &format!("/chsk?client-id=c{count}")).await;
+        client.text().await;
+        clients.push(client);
+        assert_eq!(server.broadcast(Event::new("srv/all", &count)).await.unwrap().sessions, count);
+    }
+    drop(clients);
+    eventually(|| Arc::strong_count(&token) == nobody).await;
+}
+
+#[tokio::test]
+async fn a_client_is_told_to_ping_later_than_the_server_does() {
+    let server = builder().times(Times::default().keep_alive(Some(Duration::from_secs(4)))).build().unwrap();
+    let address = serve_events(&server).await;
+    let mut client = Client::connect(address, "/chsk?client-id=a&tsugi=1&codec=json").await;
+    assert!(client.text().await.contains("\"ping-ms\":4800"));
+}
+
 /// Hears of topics that come and go.
 struct Topics(Memory, mpsc::UnboundedSender<String>);
 
